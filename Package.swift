@@ -1,0 +1,66 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// One set of compiler settings for every Swift target: language mode 6, explicit imports, warnings are errors.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+// Dependencies point one way: C fences <- Config, Engine <- Compiler, Sources <- Server <- weir.
+// `.ci/check-imports` holds every file to this list.
+let package = Package(
+    name: "weir",
+    products: [.executable(name: "weir", targets: ["weir"])],
+    dependencies: [
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // C fences: module maps and thin shims, nothing else.
+        .systemLibrary(name: "CEvent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+        .target(name: "CRE2", cxxSettings: [.unsafeFlags(["-std=c++17"])], linkerSettings: [.linkedLibrary("re2")]),
+        .target(name: "CWeir"),
+
+        // Swift modules.
+        .target(
+            name: "WeirConfig", dependencies: ["CRE2", .product(name: "Yams", package: "Yams")],
+            swiftSettings: settings),
+        .target(name: "WeirEngine", dependencies: ["CEvent", "CRE2", "CWeir"], swiftSettings: settings),
+        .target(name: "WeirCompiler", dependencies: ["WeirConfig", "WeirEngine"], swiftSettings: settings),
+        .target(name: "WeirSources", dependencies: ["WeirConfig", "WeirEngine", "CWeir", logging], swiftSettings: settings),
+        .target(
+            name: "WeirServer",
+            dependencies: ["WeirConfig", "WeirEngine", "WeirCompiler", "WeirSources", "CWeir", logging],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "weir",
+            dependencies: ["WeirServer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: settings),
+
+        // Tests.
+        .target(name: "WeirTestSupport", dependencies: ["WeirEngine", "CWeir"], swiftSettings: settings),
+        .testTarget(name: "WeirConfigTests", dependencies: ["WeirConfig"], swiftSettings: settings),
+        .testTarget(
+            name: "WeirEngineTests", dependencies: ["WeirEngine", "WeirTestSupport", "CWeir"], swiftSettings: settings),
+        .testTarget(
+            name: "WeirCompilerTests", dependencies: ["WeirCompiler", "WeirConfig", "WeirEngine"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WeirSourcesTests", dependencies: ["WeirSources", "WeirConfig", "WeirTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WeirServerTests", dependencies: ["WeirServer", "WeirConfig", "WeirEngine", "WeirTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WeirEndToEndTests",
+            dependencies: ["WeirServer", "WeirConfig", "WeirEngine", "WeirSources", "WeirTestSupport"],
+            swiftSettings: settings),
+    ]
+)

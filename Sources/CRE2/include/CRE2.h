@@ -1,0 +1,18 @@
+// RE2 behind a C face: no C++ type and no exception crosses it.
+#ifndef CRE2_H
+#define CRE2_H
+#include <stddef.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+typedef struct weir_re2 weir_re2;
+
+/// Compiles an RE2 pattern. On failure returns NULL and writes a NUL-terminated reason into `error` (cut to `error_size`).
+weir_re2 *weir_re2_compile(const char *pattern, size_t length, char *error, size_t error_size);
+/// 1 when the pattern matches the whole text. One thread at a time per handle keeps RE2's cache lock uncontended.
+int weir_re2_full_match(const weir_re2 *re, const char *text, size_t length);
+void weir_re2_free(weir_re2 *re);
+#ifdef __cplusplus
+}
+#endif
+#endif
