@@ -69,6 +69,8 @@ package struct Resource: Sendable, Hashable {
     package var spec: Spec
     /// Where the document starts.
     package var location: SourceLocation
+    /// Given by the store; changes whenever the document's text or place does. The compiler's cache key.
+    package var revision: UInt64 = 0
 
     package init(id: ResourceID, metadata: Metadata, spec: Spec, location: SourceLocation) {
         self.id = id
