@@ -1,0 +1,165 @@
+import Glibc
+
+/// A queue of byte slices: what waits to be written, in order.
+///
+/// Appending and consuming move references, never bytes, except that crumbs are copied into the tail's spare room so that a
+/// peer that sends a byte at a time cannot make one segment of each.
+struct BufferChain: ~Copyable {
+    struct Segment {
+        let chunk: Chunk
+        var start: Int32
+        var count: Int32
+    }
+
+    /// Slices up to this many bytes are copied when the tail has room.
+    static let crumbBytes = 128
+    private static let firstCapacity: Int32 = 8
+
+    private var segments: UnsafeMutablePointer<Segment>?
+    private var capacity: Int32 = 0
+    private var head: Int32 = 0
+    private(set) var segmentCount: Int32 = 0
+    /// Bytes queued.
+    private(set) var count = 0
+    /// The tail's chunk has been written by this chain alone, so its spare room is ours.
+    private var tailIsOwn = false
+
+    init() {}
+
+    deinit {
+        for index in 0..<segmentCount { slot(index).pointee.chunk.release() }
+        free(segments)
+    }
+
+    var isEmpty: Bool { count == 0 }
+
+    private func slot(_ index: Int32) -> UnsafeMutablePointer<Segment> {
+        guard let segments else { preconditionFailure("an empty chain has no segments") }
+        // Capacity is a power of two.
+        return segments + Int((head &+ index) & (capacity - 1))
+    }
+
+    /// Queues a slice behind what is there. An empty slice is dropped.
+    mutating func append(_ slice: consuming ByteSlice, pool: BufferPool) {
+        let length = slice.count
+        guard length > 0 else { return }
+        if length <= Self.crumbBytes, tailIsOwn || segmentCount > 0 {
+            append(copying: UnsafeRawBufferPointer(start: slice.bytes, count: length), pool: pool)
+            return
+        }
+        push(slice.intoSegment())
+        tailIsOwn = false
+    }
+
+    /// Copies bytes behind what is there, into the tail's spare room where it can.
+    mutating func append(copying bytes: UnsafeRawBufferPointer, pool: BufferPool) {
+        var rest = bytes
+        while let source = rest.baseAddress, rest.count > 0 {
+            let (room, space) = spareRoom(pool: pool)
+            let length = min(space, rest.count)
+            memcpy(room, source, length)
+            commitSpare(length)
+            rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+        }
+    }
+
+    /// Room to write at the chain's end; `commitSpare` makes what was written part of the chain.
+    mutating func spareRoom(pool: BufferPool, minimum: Int = 1) -> (UnsafeMutablePointer<UInt8>, Int) {
+        if tailIsOwn, segmentCount > 0 {
+            let tail = slot(segmentCount - 1)
+            let used = Int(tail.pointee.start + tail.pointee.count)
+            let spare = tail.pointee.chunk.capacity - used
+            if spare >= minimum { return (tail.pointee.chunk.bytes + used, spare) }
+        }
+        let chunk = pool.take(minimum: minimum)
+        push(Segment(chunk: chunk, start: 0, count: 0))
+        tailIsOwn = true
+        return (chunk.bytes, chunk.capacity)
+    }
+
+    mutating func commitSpare(_ length: Int) {
+        let tail = slot(segmentCount - 1)
+        precondition(tailIsOwn && length <= tail.pointee.chunk.capacity - Int(tail.pointee.start + tail.pointee.count))
+        tail.pointee.count += Int32(length)
+        count += length
+    }
+
+    private mutating func push(_ segment: Segment) {
+        if segmentCount == capacity { grow() }
+        segmentCount += 1
+        slot(segmentCount - 1).initialize(to: segment)
+        count += Int(segment.count)
+    }
+
+    private mutating func grow() {
+        let wider = capacity == 0 ? Self.firstCapacity : capacity * 2
+        let room = UnsafeMutablePointer<Segment>.allocate(capacity: Int(wider))
+        for index in 0..<segmentCount { (room + Int(index)).initialize(to: slot(index).pointee) }
+        free(segments)
+        segments = room
+        capacity = wider
+        head = 0
+    }
+
+    /// Takes `length` bytes off the front.
+    mutating func consume(_ length: Int) {
+        precondition(length >= 0 && length <= count, "more consumed than queued")
+        count -= length
+        var rest = length
+        while segmentCount > 0 {
+            let first = slot(0)
+            let here = Int(first.pointee.count)
+            if rest < here {
+                first.pointee.start += Int32(rest)
+                first.pointee.count -= Int32(rest)
+                return
+            }
+            rest -= here
+            first.pointee.chunk.release()
+            head = (head &+ 1) & (capacity - 1)
+            segmentCount -= 1
+            if rest == 0 && count > 0 { return }
+        }
+        tailIsOwn = false
+    }
+
+    /// Moves the first slice out, or `nil` when nothing is queued.
+    mutating func popFirst() -> ByteSlice? {
+        while segmentCount > 0 {
+            let first = slot(0).pointee
+            head = (head &+ 1) & (capacity - 1)
+            segmentCount -= 1
+            if segmentCount == 0 { tailIsOwn = false }
+            count -= Int(first.count)
+            let slice = ByteSlice(adopting: first.chunk, start: Int(first.start), count: Int(first.count))
+            if slice.count > 0 { return slice }
+        }
+        return nil
+    }
+
+    /// Describes the front of the queue for one `writev`; returns how many entries were filled.
+    func fill(_ vectors: UnsafeMutablePointer<iovec>, limit: Int) -> Int {
+        var filled = 0
+        var index: Int32 = 0
+        while index < segmentCount, filled < limit {
+            let segment = slot(index).pointee
+            index += 1
+            guard segment.count > 0 else { continue }
+            vectors[filled] = iovec(
+                iov_base: segment.chunk.bytes + Int(segment.start), iov_len: Int(segment.count))
+            filled += 1
+        }
+        return filled
+    }
+
+    /// Drops everything queued.
+    mutating func removeAll() {
+        consume(count)
+        while segmentCount > 0 {
+            slot(0).pointee.chunk.release()
+            head = (head &+ 1) & (capacity - 1)
+            segmentCount -= 1
+        }
+        tailIsOwn = false
+    }
+}
