@@ -1,0 +1,29 @@
+/// Why a message could not be completed: what failed, on whose side, and what was known of it.
+///
+/// The source decides status and flag (`LocalReply`); a trivial value, never boxed.
+struct ProxyError: Error, Equatable {
+    enum Source: UInt8 {
+        case downstream
+        case upstream
+        case `internal`
+    }
+
+    enum Cause: UInt8 {
+        /// The peer went away (end or reset).
+        case connectionClosed
+        /// The connection could not be opened.
+        case connectFailure
+        case connectTimeout
+        /// Bytes that are no valid HTTP.
+        case protocolError
+        /// A body or a head made no progress within its limit.
+        case timeout
+        /// Our side gave up: drain deadline, or the other side of the exchange is gone.
+        case cancelled
+    }
+
+    var source: Source
+    var cause: Cause
+    /// HTTP status to answer with when the error itself names one; 0 otherwise.
+    var status: UInt16 = 0
+}

@@ -1,0 +1,129 @@
+import CWeir
+import Glibc
+
+/// What server connections share on one loop: head pools, randomness, the date, who answers, drain.
+///
+/// The worker and the local servers each are one. Loop thread only.
+class ServerHost {
+    /// Heads kept for reuse.
+    static let keptHeads = 256
+
+    let loop: Loop
+    var random: FastRandom
+    private var requestHeads: [RequestHead] = []
+    private var responseHeads: [ResponseHead] = []
+    private var date = HTTPDate()
+    private var dateAt: UInt64 = 0
+    private var unixSeconds = 0
+
+    /// Answers say `Connection: close` and idle connections are closed.
+    private(set) var isDraining = false
+    private var connections: [any DrainableConnection] = []
+    /// Served requests, whatever their answer.
+    var requestCount = 0
+    /// Accepted connections since the start.
+    var acceptedCount = 0
+
+    init(loop: Loop) {
+        self.loop = loop
+        var seed: (UInt64, UInt64) = (0, 0)
+        withUnsafeMutableBytes(of: &seed) { raw in
+            precondition(getrandom(raw.baseAddress!, raw.count, 0) == raw.count, "no randomness from the kernel")
+        }
+        random = FastRandom(seed: seed.0 ^ seed.1)
+        requestHeads.reserveCapacity(Self.keptHeads)
+        responseHeads.reserveCapacity(Self.keptHeads)
+    }
+
+    // MARK: For subclasses
+
+    /// The sink for the next request on `stream`; it gets the events from the head on.
+    func beginExchange(on stream: any ServerStream) -> any RequestSink {
+        preconditionFailure("a host without an answer to requests")
+    }
+
+    /// A connection has gone.
+    func connectionClosed() {}
+
+    /// The pool behind a new endpoint of a cluster.
+    func makePool(to address: EndpointAddress, _ plan: ClusterPlan) -> ConnectionPool {
+        ConnectionPool(
+            host: self, address: address, connectMilliseconds: plan.connectTimeoutMilliseconds,
+            idleMilliseconds: plan.idleTimeoutMilliseconds)
+    }
+
+    /// Adds the headers every answer of our own carries.
+    func stampResponse(_ head: ResponseHead) {
+        head.block.append(.date, "date", copying: dateBytes())
+    }
+
+    // MARK: Heads
+
+    func takeRequestHead() -> RequestHead { requestHeads.popLast() ?? RequestHead() }
+
+    func recycle(_ head: RequestHead) {
+        head.reset()
+        if requestHeads.count < Self.keptHeads { requestHeads.append(head) }
+    }
+
+    func takeResponseHead() -> ResponseHead { responseHeads.popLast() ?? ResponseHead() }
+
+    func recycle(_ head: ResponseHead) {
+        head.reset()
+        if responseHeads.count < Self.keptHeads { responseHeads.append(head) }
+    }
+
+    /// The current date as an IMF-fixdate; borrowed until the next call.
+    func dateBytes() -> UnsafeRawBufferPointer {
+        let now = loop.now
+        if now - dateAt > 250_000_000 || unixSeconds == 0 {
+            var time = timespec()
+            clock_gettime(CLOCK_REALTIME, &time)
+            dateAt = now
+            unixSeconds = time.tv_sec
+        }
+        return date.bytes(unixSeconds: unixSeconds)
+    }
+
+    // MARK: Connections
+
+    var connectionCount: Int { connections.count }
+
+    func opened(_ connection: any DrainableConnection) {
+        acceptedCount += 1
+        connection.hostIndex = connections.count
+        connections.append(connection)
+    }
+
+    func closed(_ connection: any DrainableConnection) {
+        let index = connection.hostIndex
+        guard index >= 0 else { return }
+        connection.hostIndex = -1
+        guard let last = connections.popLast() else { return }
+        if last !== connection {
+            connections[index] = last
+            last.hostIndex = index
+        }
+        connectionClosed()
+    }
+
+    /// From now on answers close their connections; idle ones close at once.
+    func beginDrain() {
+        isDraining = true
+        for connection in connections { connection.drain() }
+    }
+
+    /// Cuts every connection that is left.
+    func closeAllConnections() {
+        for connection in connections { connection.closeNow() }
+    }
+}
+
+/// A server connection as its host sees it.
+protocol DrainableConnection: AnyObject {
+    /// Its place in the host's list; -1 outside. Only the host writes it.
+    var hostIndex: Int { get set }
+    /// Close when idle, or after the answer being made.
+    func drain()
+    func closeNow()
+}

@@ -1,0 +1,357 @@
+import Glibc
+
+/// An HTTP/1.1 connection to an endpoint: one request at a time, then back to its pool or closed.
+final class H1ClientConnection: ClientStream, ConnectionHandler {
+    private enum State {
+        case connecting
+        /// In the pool.
+        case idle
+        case busy
+        case closed
+    }
+
+    private unowned(unsafe) let host: ServerHost
+    /// Strong: the pool may have left the configuration while this connection is still busy. The cycle ends with `pool.ended`.
+    private let pool: ConnectionPool
+    private let connection: Connection
+    private var state: State
+    private var sink: (any ResponseSink)?
+    private var parser = H1Parser()
+    private var decoder = H1BodyDecoder(.none)
+    private var gathered: Chunk?
+    private var gatheredCount = 0
+    private var requestMethod = MethodToken.other
+    private var requestFraming = BodyFraming.none
+    /// The request has been handed to the connection whole.
+    private var requestSent = false
+    private var responseBegun = false
+    private var responseDone = false
+    private var responseKeepsAlive = false
+    /// The connection has carried a request before: its peer may close it at any moment.
+    private var isReused = false
+    /// Received and not passed on because the other side is full.
+    private var held = BufferChain()
+    private var isPaused = false
+    private var isParsing = false
+    private var endSeen = false
+    /// Place in the pool's idle list; -1 outside. Only the pool writes it.
+    var poolIndex = -1
+
+    init(host: ServerHost, pool: ConnectionPool, descriptor: Int32, established: Bool, connectMilliseconds: Int) {
+        self.host = host
+        self.pool = pool
+        connection =
+            established
+            ? Connection(loop: host.loop, accepted: descriptor, peer: SocketAddress())
+            : Connection(loop: host.loop, connecting: descriptor)
+        state = established ? .idle : .connecting
+        connection.setHandler(self)
+        if established {
+            connection.startReading()
+        } else {
+            connection.setDeadline(afterMilliseconds: connectMilliseconds)
+        }
+    }
+
+    deinit { gathered?.release() }
+
+    var isConnecting: Bool { state == .connecting }
+    var isIdle: Bool { state == .idle }
+
+    // MARK: For the pool and the exchange
+
+    /// Binds the connection to a request's sink. While connecting, what is sent waits in the connection's queue.
+    func lease(to sink: any ResponseSink) {
+        self.sink = sink
+        requestSent = false
+        responseBegun = false
+        responseDone = false
+        responseKeepsAlive = false
+        isPaused = false
+        connection.markExchange()
+        if state != .connecting {
+            state = .busy
+            connection.clearDeadline()
+        }
+    }
+
+    /// Waits in the pool until it is leased, the peer closes it, or `milliseconds` have passed.
+    func park(milliseconds: Int) {
+        state = .idle
+        isReused = true
+        connection.setDeadline(afterMilliseconds: milliseconds)
+        connection.startReading()
+    }
+
+    /// Closes an idle connection, or one that is not wanted any more.
+    func close() {
+        guard state != .closed else { return }
+        state = .closed
+        sink = nil
+        held.removeAll()
+        connection.closeNow()
+        host.loop.releaseLater(self)
+        pool.ended(self)
+    }
+
+    // MARK: ClientStream
+
+    var isCongested: Bool {
+        // Until it is established, everything queued waits.
+        guard connection.isCongested else { return false }
+        connection.noteCongestion()
+        return true
+    }
+
+    func pauseReading() {
+        guard !isPaused else { return }
+        isPaused = true
+        connection.stopReading()
+    }
+
+    func resumeReading() {
+        guard isPaused else { return }
+        isPaused = false
+        guard !isParsing, state == .busy else { return }
+        if let slice = held.popFirst() { parse(slice) }
+        guard state == .busy, !isPaused else { return }
+        if endSeen { return endReached() }
+        connection.startReading()
+    }
+
+    func send(_ event: consuming MessageEvent) {
+        switch consume event {
+        case .request(let head, let last):
+            requestMethod = head.method
+            requestFraming = head.framing
+            requestSent = last
+            connection.write(bound: H1Serializer.requestBound(head)) { H1Serializer.writeRequest(head, into: $0) }
+        case .body(let slice):
+            sendBody(slice)
+        case .end:
+            if requestFraming == .chunked { connection.write(copying: H1Serializer.lastChunk) }
+            requestSent = true
+        case .trailers:
+            break  // Dropped (design: deliberate answers).
+        case .reset:
+            cancel()
+        case .response:
+            preconditionFailure("a client stream does not send responses")
+        }
+    }
+
+    private func sendBody(_ slice: consuming ByteSlice) {
+        guard requestFraming == .chunked else { return connection.write(slice) }
+        let count = slice.count
+        guard count > 0 else { return }
+        connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
+        connection.write(slice)
+        connection.write(copying: H1Serializer.chunkEnd)
+    }
+
+    /// The request is not wanted any more. A connection whose request is broken off cannot carry another.
+    func cancel() {
+        sink = nil
+        if state == .connecting && connection.queuedBytes == 0 { return }
+        close()
+    }
+
+    // MARK: From the connection
+
+    func connected() {
+        connection.startReading()
+        guard sink != nil else {
+            connection.clearDeadline()
+            return pool.returned(self)
+        }
+        state = .busy
+        connection.clearDeadline()
+    }
+
+    func received(_ slice: consuming ByteSlice) {
+        guard state == .busy, sink != nil || responseBegun else {
+            // Bytes nobody asked for: the connection cannot be trusted with a request (response splitting).
+            return close()
+        }
+        if isPaused || isParsing || !held.isEmpty {
+            held.append(slice, pool: host.loop.pool)
+            return
+        }
+        parse(slice)
+    }
+
+    private func parse(_ first: consuming ByteSlice) {
+        isParsing = true
+        var rest: ByteSlice? = consume first
+        while state == .busy, var slice = rest.take() {
+            if isPaused {
+                var behind = BufferChain()
+                swap(&behind, &held)
+                held.append(slice, pool: host.loop.pool)
+                while let next = behind.popFirst() { held.append(next, pool: host.loop.pool) }
+                break
+            }
+            if responseDone {
+                // More than the answer: nothing after it can be trusted.
+                responseKeepsAlive = false
+                break
+            }
+            if responseBegun { parseBody(&slice) } else { parseHead(&slice) }
+            rest = slice.count > 0 ? consume slice : held.popFirst()
+        }
+        isParsing = false
+        finishIfDone()
+    }
+
+    private func parseHead(_ slice: inout ByteSlice) {
+        let head = host.takeResponseHead()
+        defer { host.recycle(head) }
+        let before = gatheredCount
+        if gathered != nil { gather(slice) }
+        let bytes = gathered?.bytes ?? slice.bytes
+        let count = gathered == nil ? slice.count : gatheredCount
+        switch parser.parseResponse(bytes, count: count, requestMethod: requestMethod, into: head) {
+        case .needMore:
+            if gathered == nil { gather(slice) }
+            slice.removeFirst(slice.count)
+        case .failed:
+            slice.removeFirst(slice.count)
+            fail(ProxyError(source: .upstream, cause: .protocolError))
+        case .complete(let length):
+            if let chunk = gathered {
+                head.backing = ByteSlice(adopting: chunk, start: 0, count: length)
+                gathered = nil
+                gatheredCount = 0
+            } else {
+                head.backing = ByteSlice(retaining: slice.chunk, start: slice.start, count: length)
+            }
+            slice.removeFirst(length - before)
+            parser.reset()
+            headComplete(head, nothingFollows: slice.count == 0)
+        }
+    }
+
+    private func gather(_ slice: borrowing ByteSlice) {
+        let room = gathered?.capacity ?? 0
+        if gatheredCount + slice.count > room {
+            let wider = host.loop.pool.take(minimum: max(gatheredCount + slice.count, 2 * room))
+            if let old = gathered {
+                memcpy(wider.bytes, old.bytes, gatheredCount)
+                old.release()
+            }
+            gathered = wider
+        }
+        guard let gathered else { return }
+        memcpy(gathered.bytes + gatheredCount, slice.bytes, slice.count)
+        gatheredCount += slice.count
+    }
+
+    private func headComplete(_ head: ResponseHead, nothingFollows: Bool) {
+        guard head.status != 101 else {
+            // Upgrades are not passed on, so nobody asked for one.
+            return fail(ProxyError(source: .upstream, cause: .protocolError))
+        }
+        if head.isInformational {
+            sink?.receive(fromUpstream: .response(head, last: false))
+            return
+        }
+        responseBegun = true
+        responseKeepsAlive = head.keepAlive
+        decoder = H1BodyDecoder(head.framing)
+        let last = head.framing == .none
+        let receiver = sink
+        if last { responseComplete(nothingFollows: nothingFollows) }
+        receiver?.receive(fromUpstream: .response(head, last: last))
+    }
+
+    /// Gives the connection back before the sink hears of the end, so that what the end sets off can lease it again.
+    private func responseComplete(nothingFollows: Bool) {
+        responseDone = true
+        guard nothingFollows, held.isEmpty, requestSent, responseKeepsAlive, !endSeen, connection.queuedBytes == 0 else {
+            return
+        }
+        sink = nil
+        pool.returned(self)
+    }
+
+    private func parseBody(_ slice: inout ByteSlice) {
+        let step = decoder.next(slice.bytes, count: slice.count)
+        if step.failed {
+            slice.removeFirst(slice.count)
+            return fail(ProxyError(source: .upstream, cause: .protocolError))
+        }
+        if step.bodyCount > 0 {
+            sink?.receive(fromUpstream: .body(ByteSlice(retaining: slice.chunk, start: slice.start + step.bodyStart, count: step.bodyCount)))
+        }
+        guard state == .busy else { return }
+        slice.removeFirst(step.consumed)
+        if step.finished {
+            let receiver = sink
+            responseComplete(nothingFollows: slice.count == 0)
+            receiver?.receive(fromUpstream: .end)
+        }
+    }
+
+    /// An answer that overtook its request, or that more bytes follow, leaves a connection no other request may use.
+    private func finishIfDone() {
+        guard state == .busy, responseDone, !isParsing else { return }
+        close()
+    }
+
+    func receivedEnd() {
+        endSeen = true
+        if isPaused || isParsing || !held.isEmpty { return }
+        endReached()
+    }
+
+    private func endReached() {
+        guard state == .busy else { return close() }
+        if responseBegun, !responseDone, decoder.isUntilClose {
+            responseDone = true
+            sink?.receive(fromUpstream: .end)
+            return close()
+        }
+        lost(0, unsentIntact: connection.bytesTaken == 0)
+    }
+
+    func writeRoomAvailable() { sink?.upstreamHasRoom() }
+
+    func connectionFailed(_ code: Int32, unsentIntact: Bool) { lost(code, unsentIntact: unsentIntact) }
+
+    private func lost(_ code: Int32, unsentIntact: Bool) {
+        guard state == .busy || state == .connecting else { return close() }
+        if state == .connecting {
+            return fail(ProxyError(source: .upstream, cause: .connectFailure))
+        }
+        if isReused, unsentIntact, !responseBegun, let sink {
+            // The peer closed the pooled connection before the kernel took a byte of this request: not an attempt.
+            self.sink = nil
+            if pool.replace(self, for: sink) { return close() }
+            self.sink = sink
+        }
+        fail(ProxyError(source: .upstream, cause: .connectionClosed))
+    }
+
+    /// Moves what was queued for the endpoint, and what is known of the request, to another connection.
+    func handOver(to other: H1ClientConnection) {
+        other.requestMethod = requestMethod
+        other.requestFraming = requestFraming
+        other.requestSent = requestSent
+        connection.moveQueue(to: other.connection)
+    }
+
+    func connectionDeadlinePassed() {
+        switch state {
+        case .connecting: fail(ProxyError(source: .upstream, cause: .connectTimeout))
+        case .idle, .busy, .closed: close()
+        }
+    }
+
+    private func fail(_ error: ProxyError) {
+        guard state != .closed else { return }
+        let sink = sink
+        self.sink = nil
+        close()
+        sink?.receive(fromUpstream: .reset(error))
+    }
+}

@@ -1,0 +1,468 @@
+import Glibc
+
+/// A client's HTTP/1.1 connection: requests in, answers out, strictly one after the other (RFC 9112 section 9.3).
+///
+/// It is codec and stream in one, since HTTP/1 has one stream at a time. What comes behind the current request stays
+/// unparsed until that request is answered.
+final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnection {
+    /// Time between two requests, in milliseconds (Istio's gateway: 1 h).
+    static let idleMilliseconds = 3_600_000
+    /// A request head must be complete this long after its first byte.
+    static let headMilliseconds = 15_000
+    /// A request body must make progress this often while no answer has begun.
+    static let bodyStallMilliseconds = 60_000
+    /// What is left of a body behind an early answer is read and dropped up to this size; beyond it the connection closes.
+    static let discardedBodyBytes = 64 * 1024
+
+    /// Where reading is within the current request.
+    private enum Reading {
+        /// Between requests, or inside a head.
+        case head
+        case body
+        /// As `body`, but nobody wants it.
+        case discarding
+        /// The request is complete; what follows waits.
+        case complete
+        /// No further request is read: the answer closes the connection.
+        case ended
+    }
+
+    /// Where writing is within the current answer.
+    private enum Writing {
+        case idle
+        case awaitingAnswer
+        case body(BodyFraming)
+        case done
+    }
+
+    private unowned(unsafe) let host: ServerHost
+    private let connection: Connection
+    let downstream: DownstreamInfo
+    private(set) var requestHead: RequestHead
+    private var parser = H1Parser()
+    private var decoder = H1BodyDecoder(.none)
+    private var sink: (any RequestSink)?
+    private var reading = Reading.head
+    private var writing = Writing.idle
+    private var answerCloses = false
+    /// A head that came in pieces, gathered to lie in one run.
+    private var gathered: Chunk?
+    private var gatheredCount = 0
+    /// Received and not yet parsed: a pipelined request, or a body nobody has room for.
+    private var unparsed = BufferChain()
+    private var isParsing = false
+    private var isPaused = false
+    private var discarded = 0
+    private var isClosed = false
+    var hostIndex = -1
+
+    init(host: ServerHost, connection: Connection, downstream: DownstreamInfo) {
+        self.host = host
+        self.connection = connection
+        self.downstream = downstream
+        requestHead = host.takeRequestHead()
+        host.opened(self)
+        connection.setHandler(self)
+        connection.startReading()
+        connection.setDeadline(afterMilliseconds: Self.idleMilliseconds)
+    }
+
+    deinit { gathered?.release() }
+
+    // MARK: From the connection
+
+    func received(_ slice: consuming ByteSlice) {
+        if isParsing || !unparsed.isEmpty || isBlocked {
+            unparsed.append(slice, pool: host.loop.pool)
+            connection.stopReading()
+            return
+        }
+        parse(slice)
+    }
+
+    /// Nothing more may be parsed for now.
+    private var isBlocked: Bool {
+        switch reading {
+        case .complete, .ended: true
+        case .body: isPaused
+        // A client that pipelines and does not read its answers gets no more of them.
+        case .head: isCongested
+        case .discarding: false
+        }
+    }
+
+    func receivedEnd() {
+        switch reading {
+        case .head where sink == nil:
+            close()
+        case .ended:
+            break
+        default:
+            // The client is gone, or will send no more of a body it owes: stop the upstream's work (issue: client abort).
+            abandon(ProxyError(source: .downstream, cause: .connectionClosed))
+        }
+    }
+
+    func writeRoomAvailable() {
+        guard let sink else { return resumeParsing() }
+        sink.downstreamHasRoom()
+    }
+
+    func connectionFailed(_ code: Int32, unsentIntact: Bool) {
+        abandon(ProxyError(source: .downstream, cause: .connectionClosed))
+    }
+
+    func connected() {}
+
+    func connectionDeadlinePassed() {
+        switch reading {
+        case .head where gatheredCount == 0:
+            close()
+        case .head:
+            refuse(H1Error.timedOut)
+        case .body:
+            guard case .awaitingAnswer = writing, !isPaused else { return }
+            refuse(H1Error.timedOut)
+        case .discarding:
+            close()
+        case .complete, .ended:
+            break
+        }
+    }
+
+    // MARK: Parsing
+
+    private func parse(_ first: consuming ByteSlice) {
+        isParsing = true
+        var rest: ByteSlice? = consume first
+        while !isClosed, var slice = rest.take() {
+            step(&slice)
+            if slice.count == 0 {
+                if !isBlocked { rest = unparsed.popFirst() }
+            } else if isBlocked || isClosed {
+                hold(slice)
+            } else {
+                rest = consume slice
+            }
+        }
+        isParsing = false
+        guard !isClosed else { return }
+        if !unparsed.isEmpty { connection.stopReading() }
+        awaitBodyProgress()
+    }
+
+    /// Gives a body that is still coming its time to make progress; gRPC streams may be silent for long.
+    private func awaitBodyProgress() {
+        guard case .body = reading, case .awaitingAnswer = writing, !isPaused, !requestHead.isGRPC else { return }
+        connection.setDeadline(afterMilliseconds: Self.bodyStallMilliseconds)
+    }
+
+    /// Puts bytes back in front of what waits.
+    private func hold(_ slice: consuming ByteSlice) {
+        guard !isClosed else { return }
+        var behind = BufferChain()
+        swap(&behind, &unparsed)
+        unparsed.append(slice, pool: host.loop.pool)
+        while let next = behind.popFirst() { unparsed.append(next, pool: host.loop.pool) }
+    }
+
+    private func step(_ slice: inout ByteSlice) {
+        switch reading {
+        case .head: parseHead(&slice)
+        case .body, .discarding: parseBody(&slice)
+        case .complete, .ended: break
+        }
+    }
+
+    private func parseHead(_ slice: inout ByteSlice) {
+        if gathered != nil { return parseGathered(&slice) }
+        switch parser.parseRequest(slice.bytes, count: slice.count, into: requestHead) {
+        case .complete(let length):
+            requestHead.backing = ByteSlice(retaining: slice.chunk, start: slice.start, count: length)
+            slice.removeFirst(length)
+            headComplete()
+        case .needMore:
+            gather(slice)
+            slice.removeFirst(slice.count)
+            connection.setDeadline(afterMilliseconds: Self.headMilliseconds)
+        case .failed(let error):
+            slice.removeFirst(slice.count)
+            refuse(error)
+        }
+    }
+
+    /// Copies a piece of a head behind the pieces before it.
+    private func gather(_ slice: borrowing ByteSlice) {
+        let room = gathered?.capacity ?? 0
+        if gatheredCount + slice.count > room {
+            let wider = host.loop.pool.take(minimum: max(gatheredCount + slice.count, 2 * room))
+            if let old = gathered {
+                memcpy(wider.bytes, old.bytes, gatheredCount)
+                old.release()
+            }
+            gathered = wider
+        }
+        guard let gathered else { return }
+        memcpy(gathered.bytes + gatheredCount, slice.bytes, slice.count)
+        gatheredCount += slice.count
+    }
+
+    private func parseGathered(_ slice: inout ByteSlice) {
+        let before = gatheredCount
+        gather(slice)
+        guard let chunk = gathered else { return }
+        switch parser.parseRequest(chunk.bytes, count: gatheredCount, into: requestHead) {
+        case .complete(let length):
+            // The head ended inside this piece; the bytes behind it are still in the slice.
+            slice.removeFirst(length - before)
+            gathered = nil
+            gatheredCount = 0
+            requestHead.backing = ByteSlice(adopting: chunk, start: 0, count: length)
+            headComplete()
+        case .needMore:
+            slice.removeFirst(slice.count)
+        case .failed(let error):
+            slice.removeFirst(slice.count)
+            refuse(error)
+        }
+    }
+
+    private func headComplete() {
+        parser.reset()
+        connection.clearDeadline()
+        host.requestCount += 1
+        answerCloses = !requestHead.keepAlive || host.isDraining
+        writing = .awaitingAnswer
+        let framing = requestHead.framing
+        let last = framing == .none
+        reading = last ? .complete : .body
+        decoder = H1BodyDecoder(framing)
+        let sink = host.beginExchange(on: self)
+        self.sink = sink
+        sink.receive(fromDownstream: .request(requestHead, last: last))
+    }
+
+    private func parseBody(_ slice: inout ByteSlice) {
+        let step = decoder.next(slice.bytes, count: slice.count)
+        if step.failed {
+            slice.removeFirst(slice.count)
+            return refuse(.malformed)
+        }
+        if step.bodyCount > 0 { takeBody(slice, start: step.bodyStart, count: step.bodyCount) }
+        guard !isClosed else { return }
+        slice.removeFirst(step.consumed)
+        if step.finished { bodyComplete() }
+    }
+
+    private func takeBody(_ slice: borrowing ByteSlice, start: Int, count: Int) {
+        if case .discarding = reading {
+            discarded += count
+            if discarded > Self.discardedBodyBytes { close() }
+            return
+        }
+        sink?.receive(fromDownstream: .body(ByteSlice(retaining: slice.chunk, start: slice.start + start, count: count)))
+    }
+
+    private func bodyComplete() {
+        connection.clearDeadline()
+        let wasDiscarding = if case .discarding = reading { true } else { false }
+        reading = .complete
+        if wasDiscarding {
+            nextRequest()
+        } else {
+            sink?.receive(fromDownstream: .end)
+        }
+    }
+
+    // MARK: ServerStream
+
+    var isCongested: Bool {
+        guard connection.isCongested else { return false }
+        connection.noteCongestion()
+        return true
+    }
+
+    func pauseReading() {
+        guard !isPaused else { return }
+        isPaused = true
+        if case .body = reading { connection.stopReading() }
+    }
+
+    func resumeReading() {
+        guard isPaused else { return }
+        isPaused = false
+        guard case .body = reading else { return }
+        awaitBodyProgress()
+        resumeParsing()
+    }
+
+    private func resumeParsing() {
+        guard !isParsing, !isClosed, !isBlocked else { return }
+        if let slice = unparsed.popFirst() { parse(slice) }
+        if !isClosed, unparsed.isEmpty, !isPaused { connection.startReading() }
+    }
+
+    func send(_ event: consuming MessageEvent) {
+        guard !isClosed else { return }
+        switch consume event {
+        case .response(let head, let last): sendHead(head, last: last)
+        case .body(let slice): sendBody(slice)
+        case .end: sendEnd()
+        case .trailers: break  // Dropped: HTTP/1 trailers are never forwarded (design: deliberate answers).
+        case .reset: abort()
+        case .request: preconditionFailure("a server stream does not send requests")
+        }
+    }
+
+    private func sendHead(_ head: ResponseHead, last: Bool) {
+        if head.isInformational {
+            connection.write(bound: H1Serializer.responseBound(head)) {
+                H1Serializer.writeInformational(head, into: $0)
+            }
+            return
+        }
+        connection.clearDeadline()
+        decideClose()
+        // A body whose length is unknown goes out chunked; HTTP/1.0 clients are refused before they get here.
+        let framing: BodyFraming = head.framing == .untilClose ? .chunked : head.framing
+        let close = answerCloses
+        connection.write(bound: H1Serializer.responseBound(head)) {
+            H1Serializer.writeResponse(head, framing: framing, close: close, into: $0)
+        }
+        writing = last ? .done : .body(framing)
+    }
+
+    /// An answer that overtakes its request's body can keep the connection only if little of the body is left.
+    private func decideClose() {
+        answerCloses = answerCloses || host.isDraining
+        guard case .body = reading else { return }
+        if requestHead.expectsContinue { answerCloses = true }
+    }
+
+    private func sendBody(_ slice: consuming ByteSlice) {
+        guard case .body(let framing) = writing else { return }
+        guard framing == .chunked else { return connection.write(slice) }
+        let count = slice.count
+        guard count > 0 else { return }
+        connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
+        connection.write(slice)
+        connection.write(copying: H1Serializer.chunkEnd)
+    }
+
+    private func sendEnd() {
+        guard case .body(let framing) = writing else { return }
+        if framing == .chunked { connection.write(copying: H1Serializer.lastChunk) }
+        writing = .done
+    }
+
+    func exchangeEnded() {
+        sink = nil
+        guard !isClosed else { return }
+        guard case .done = writing else { return abort() }
+        if case .body = reading {
+            guard !answerCloses, mayDiscardRest() else { return closeAfterFlush() }
+            reading = .discarding
+            discarded = 0
+            isPaused = false
+            connection.setDeadline(afterMilliseconds: Self.headMilliseconds)
+            resumeParsing()
+            return
+        }
+        nextRequest()
+    }
+
+    private func mayDiscardRest() -> Bool {
+        switch requestHead.framing {
+        case .length(let length): length <= UInt64(Self.discardedBodyBytes)
+        case .chunked: true
+        case .none, .untilClose: true
+        }
+    }
+
+    private func nextRequest() {
+        if answerCloses || host.isDraining { return closeAfterFlush() }
+        requestHead.reset()
+        reading = .head
+        writing = .idle
+        isPaused = false
+        connection.setDeadline(afterMilliseconds: Self.idleMilliseconds)
+        resumeParsing()
+    }
+
+    // MARK: Ending
+
+    /// Answers what cannot be served as a request, and closes (RFC 9112 section 9.6).
+    private func refuse(_ error: H1Error) {
+        guard !isClosed else { return }
+        let sink = sink
+        self.sink = nil
+        reading = .ended
+        let hasBegun = switch writing {
+        case .idle, .awaitingAnswer: false
+        case .body, .done: true
+        }
+        sink?.receive(fromDownstream: .reset(ProxyError(source: .downstream, cause: .protocolError, status: UInt16(error.status))))
+        guard !isClosed else { return }
+        if hasBegun { return abort() }
+        let head = host.takeResponseHead()
+        LocalReply.fill(head, status: error.status, body: LocalReply.reason(error), host: host)
+        let body = LocalReply.reason(error)
+        connection.write(bound: H1Serializer.responseBound(head)) {
+            H1Serializer.writeResponse(head, framing: head.framing, close: true, into: $0)
+        }
+        connection.write(copying: body)
+        host.recycle(head)
+        closeAfterFlush()
+    }
+
+    /// The client will not get, or not send, the rest: tell the other side and close.
+    private func abandon(_ error: ProxyError) {
+        guard !isClosed else { return }
+        let sink = sink
+        self.sink = nil
+        sink?.receive(fromDownstream: .reset(error))
+        close()
+    }
+
+    /// Cuts an answer short in a way no client can take for its end.
+    private func abort() {
+        guard !isClosed else { return }
+        switch writing {
+        case .body(.length), .body(.chunked), .body(.untilClose): closeAfterFlush()
+        default: close()
+        }
+    }
+
+    private func closeAfterFlush() {
+        guard !isClosed else { return }
+        isClosed = true
+        connection.closeAfterFlush()
+        released()
+    }
+
+    private func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        connection.closeNow()
+        released()
+    }
+
+    private func released() {
+        unparsed.removeAll()
+        host.recycle(requestHead)
+        host.loop.releaseLater(self)
+        host.closed(self)
+    }
+
+    func drain() {
+        answerCloses = true
+        if case .head = reading, sink == nil, gatheredCount == 0 { close() }
+    }
+
+    func closeNow() {
+        let sink = sink
+        self.sink = nil
+        sink?.receive(fromDownstream: .reset(ProxyError(source: .internal, cause: .cancelled)))
+        close()
+    }
+}

@@ -1,0 +1,108 @@
+import Synchronization
+
+/// An event loop for cold code: configuration, signals, timers. Created and used on one thread; closures are fine here.
+package final class ControlLoop {
+    private let loop = Loop()
+    private let inbox: ControlInbox
+    package let handle: ControlHandle
+
+    package init() {
+        let mailbox = Mailbox<ControlHandle.Message>()
+        handle = ControlHandle(mailbox: mailbox)
+        inbox = ControlInbox(loop: loop, mailbox: mailbox)
+    }
+
+    /// Calls `ready` whenever the descriptor is readable, until the watch is cancelled. The descriptor stays the caller's.
+    package func watch(fd: Int32, _ ready: @escaping () -> Void) -> ControlWatch {
+        let watch = ControlWatch(loop: loop, action: ready)
+        watch.begin(fd: fd)
+        return watch
+    }
+
+    /// Calls `fire` once after `seconds`, unless the watch is cancelled first.
+    package func schedule(after seconds: Double, _ fire: @escaping () -> Void) -> ControlWatch {
+        let watch = ControlWatch(loop: loop, action: fire)
+        watch.begin(afterMilliseconds: Int((max(seconds, 0) * 1000).rounded(.up)))
+        return watch
+    }
+
+    /// Runs until `handle.stop()`.
+    package func run() { loop.run() }
+}
+
+/// The Sendable face of a control loop.
+package final class ControlHandle: Sendable {
+    enum Message: Sendable {
+        case work(@Sendable () -> Void)
+        case stop
+    }
+
+    private let mailbox: Mailbox<Message>
+
+    init(mailbox: Mailbox<Message>) { self.mailbox = mailbox }
+
+    /// Runs `work` on the loop's thread, in the order posted.
+    package func post(_ work: @escaping @Sendable () -> Void) { mailbox.post(.work(work)) }
+
+    /// Ends `ControlLoop.run` after what was posted before.
+    package func stop() { mailbox.post(.stop) }
+}
+
+/// A descriptor or a moment waited for. Keeps waiting while it is referenced; `cancel` ends it early.
+package final class ControlWatch {
+    private let source: ControlSource
+    private let loop: Loop
+
+    init(loop: Loop, action: @escaping () -> Void) {
+        self.loop = loop
+        source = ControlSource(loop: loop, action: action)
+    }
+
+    func begin(fd: Int32) {
+        source.attach(fd)
+        source.startReading()
+    }
+
+    func begin(afterMilliseconds delay: Int) { source.setDeadline(afterMilliseconds: delay) }
+
+    /// Nothing is called afterwards.
+    package func cancel() {
+        source.detach()
+        // The action may be what cancels; it must outlive its own call.
+        loop.releaseLater(source)
+    }
+
+    deinit { cancel() }
+}
+
+private final class ControlSource: LoopSource {
+    private let action: () -> Void
+
+    init(loop: Loop, action: @escaping () -> Void) {
+        self.action = action
+        super.init(loop: loop)
+    }
+
+    override func readReady() { action() }
+    override func deadlinePassed() { action() }
+}
+
+private final class ControlInbox: LoopSource {
+    private let mailbox: Mailbox<ControlHandle.Message>
+
+    init(loop: Loop, mailbox: Mailbox<ControlHandle.Message>) {
+        self.mailbox = mailbox
+        super.init(loop: loop)
+        attach(mailbox.wakeDescriptor)
+        startReading()
+    }
+
+    override func readReady() {
+        for message in mailbox.drain() {
+            switch message {
+            case .work(let work): work()
+            case .stop: loop.stop()
+            }
+        }
+    }
+}

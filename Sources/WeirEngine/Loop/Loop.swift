@@ -1,0 +1,252 @@
+import CEvent
+import CWeir
+import Glibc
+
+/// One thread's event loop: the libevent fence. Created, run and freed on that thread.
+///
+/// A tick is one wake-up: the ready sources are called, then what they wrote is flushed, then what they closed is let go.
+final class Loop {
+    private let base: OpaquePointer
+    private var running = false
+
+    /// Chunks for everything read and written on this thread.
+    let pool = BufferPool()
+    /// Shared by all connections of the loop: a read lands here and what is kept of it is kept by slices.
+    private var readChunk: Chunk?
+    private var readUsed = 0
+    private var cachedNow: UInt64 = 0
+    private var nowIsStale = true
+    /// Connections with something to write, flushed when the current callback or tick ends.
+    private var dirty: [Connection] = []
+    /// Closed objects that a caller up the stack may still be using; let go between ticks.
+    private var graveyard: [AnyObject] = []
+
+    init() {
+        guard let config = event_config_new() else { fatalError("out of memory for an event loop") }
+        // One thread uses the base, so it needs no locks.
+        event_config_set_flag(config, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
+        guard let base = event_base_new_with_config(config) else { fatalError("no event loop: epoll is unavailable") }
+        event_config_free(config)
+        self.base = base
+        dirty.reserveCapacity(64)
+        graveyard.reserveCapacity(64)
+    }
+
+    deinit {
+        readChunk?.release()
+        event_base_free(base)
+    }
+
+    /// Nanoseconds of the monotonic clock, read once a tick.
+    var now: UInt64 {
+        if nowIsStale {
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            cachedNow = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+            nowIsStale = false
+        }
+        return cachedNow
+    }
+
+    /// Runs until `stop`.
+    func run() {
+        running = true
+        while running { tick(wait: true) }
+    }
+
+    /// One wake-up; with `wait: false` only what is ready now.
+    func tick(wait: Bool) {
+        nowIsStale = true
+        event_base_loop(base, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK)
+        flushDirty()
+        if !graveyard.isEmpty { graveyard.removeAll(keepingCapacity: true) }
+    }
+
+    func stop() { running = false }
+
+    // MARK: Deferred work
+
+    func flushLater(_ connection: Connection) { dirty.append(connection) }
+
+    /// Writes out what the callback that just ended has queued.
+    func flushDirty() {
+        var index = 0
+        // A flush can queue more (a drained connection resumes its peer), so the list may grow meanwhile.
+        while index < dirty.count {
+            dirty[index].flushNow()
+            index += 1
+        }
+        if index > 0 { dirty.removeAll(keepingCapacity: true) }
+    }
+
+    /// Keeps `object` alive until the tick ends.
+    func releaseLater(_ object: AnyObject) { graveyard.append(object) }
+
+    // MARK: Reading
+
+    /// Room for one read: at least half a chunk.
+    func readRoom() -> (chunk: Chunk, start: Int, count: Int) {
+        if let chunk = readChunk {
+            if chunk.isUnique { readUsed = 0 }
+            if chunk.capacity - readUsed >= BufferPool.chunkBytes / 2 {
+                return (chunk, readUsed, chunk.capacity - readUsed)
+            }
+            chunk.release()
+        }
+        let chunk = pool.take()
+        readChunk = chunk
+        readUsed = 0
+        return (chunk, 0, chunk.capacity)
+    }
+
+    /// Makes a slice of what was read into `readRoom`.
+    func sliceOfRead(_ chunk: Chunk, start: Int, count: Int) -> ByteSlice {
+        readUsed = start + count
+        return ByteSlice(retaining: chunk, start: start, count: count)
+    }
+
+    // MARK: libevent
+
+    fileprivate func assign(_ event: UnsafeMutablePointer<event>, fd: Int32, flags: Int32, source: LoopSource) {
+        let context = Unmanaged.passUnretained(source).toOpaque()
+        let status: Int32
+        if flags & EV_TIMEOUT != 0 {
+            status = event_assign(
+                event, base, -1, 0, { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().timerTick() },
+                context)
+        } else if flags & EV_WRITE != 0 {
+            status = event_assign(
+                event, base, fd, Int16(EV_WRITE),
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().writeReady() }, context)
+        } else {
+            status = event_assign(
+                event, base, fd, Int16(EV_READ | EV_PERSIST),
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().readReady() }, context)
+        }
+        precondition(status == 0, "event_assign refused its arguments")
+    }
+}
+
+/// Something on a loop that waits for a descriptor, for a moment, or both. Subclasses answer.
+///
+/// Loop thread only. Its owner calls `detach` before the descriptor is closed.
+class LoopSource {
+    unowned(unsafe) let loop: Loop
+    /// [0] read, persistent; [1] write, once; [2] timer.
+    private let events: UnsafeMutablePointer<event>
+    private(set) var descriptor: Int32 = -1
+    private(set) var isReading = false
+    private var isAwaitingWrite = false
+    /// Monotonic nanoseconds; 0 = no deadline.
+    private var deadline: UInt64 = 0
+    /// When libevent will call; 0 = not armed.
+    private var armedFor: UInt64 = 0
+    private var timerAssigned = false
+
+    init(loop: Loop) {
+        self.loop = loop
+        events = .allocate(capacity: 3)
+        events.initialize(repeating: event(), count: 3)
+    }
+
+    deinit {
+        detach()
+        events.deallocate()
+    }
+
+    /// Binds the source to a descriptor. The source does not own it.
+    final func attach(_ fd: Int32) {
+        precondition(descriptor == -1, "a source waits for one descriptor at a time")
+        descriptor = fd
+        loop.assign(events, fd: fd, flags: EV_READ, source: self)
+        loop.assign(events + 1, fd: fd, flags: EV_WRITE, source: self)
+    }
+
+    /// Forgets the descriptor and the deadline; nothing is called afterwards.
+    final func detach() {
+        if descriptor >= 0 {
+            stopReading()
+            if isAwaitingWrite { event_del(events + 1) }
+            isAwaitingWrite = false
+            descriptor = -1
+        }
+        deadline = 0
+        if armedFor != 0 {
+            event_del(events + 2)
+            armedFor = 0
+        }
+    }
+
+    final func startReading() {
+        guard !isReading, descriptor >= 0 else { return }
+        isReading = true
+        event_add(events, nil)
+    }
+
+    final func stopReading() {
+        guard isReading else { return }
+        isReading = false
+        event_del(events)
+    }
+
+    /// Calls `writeReady` once when the descriptor takes bytes again.
+    final func awaitWrite() {
+        guard !isAwaitingWrite, descriptor >= 0 else { return }
+        isAwaitingWrite = true
+        event_add(events + 1, nil)
+    }
+
+    // MARK: The lazy timer
+
+    /// Sets the deadline in monotonic nanoseconds. Moving it later costs a store: the timer re-arms itself when it fires early.
+    final func setDeadline(_ moment: UInt64) {
+        deadline = moment
+        if armedFor == 0 || moment < armedFor { arm() }
+    }
+
+    final func setDeadline(afterMilliseconds delay: Int) {
+        setDeadline(loop.now + UInt64(max(delay, 0)) * 1_000_000)
+    }
+
+    final func clearDeadline() { deadline = 0 }
+
+    private func arm() {
+        if !timerAssigned {
+            timerAssigned = true
+            loop.assign(events + 2, fd: -1, flags: EV_TIMEOUT, source: self)
+        }
+        let now = loop.now
+        let wait = deadline > now ? deadline - now : 0
+        var interval = timeval(
+            tv_sec: Int(wait / 1_000_000_000), tv_usec: Int((wait % 1_000_000_000 + 999) / 1000))
+        armedFor = max(deadline, 1)
+        event_add(events + 2, &interval)
+    }
+
+    fileprivate final func timerTick() {
+        armedFor = 0
+        guard deadline != 0 else { return }
+        if loop.now < deadline {
+            arm()
+            return
+        }
+        deadline = 0
+        deadlinePassed()
+        loop.flushDirty()
+    }
+
+    // MARK: For subclasses
+
+    /// The descriptor has something to read, or its peer has gone.
+    func readReady() {}
+
+    fileprivate final func writeReadyOnce() {
+        isAwaitingWrite = false
+    }
+
+    /// The descriptor takes bytes again. Overrides call `super` first.
+    func writeReady() { writeReadyOnce() }
+
+    /// The deadline passed.
+    func deadlinePassed() {}
+}

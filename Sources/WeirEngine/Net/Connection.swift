@@ -1,0 +1,318 @@
+import Glibc
+
+/// The codec on top of a connection. Every call comes on the loop's thread.
+protocol ConnectionHandler: AnyObject {
+    /// Bytes from the peer, in order. The slice is the handler's now.
+    func received(_ slice: consuming ByteSlice)
+    /// The peer ended its side; nothing more will be received.
+    func receivedEnd()
+    /// What was queued has fallen below the low mark after it had been above the high one.
+    func writeRoomAvailable()
+    /// The connection broke; it is closed already. `unsentIntact`: no byte of what is queued reached the kernel.
+    func connectionFailed(_ code: Int32, unsentIntact: Bool)
+    /// The deadline set through the connection passed.
+    func connectionDeadlinePassed()
+    /// A connection being opened is established.
+    func connected()
+}
+
+/// One socket: reads, a queue of slices to write with high and low marks, half-close, one deadline.
+///
+/// Knows nothing of HTTP. Closed by its handler or by a failure, exactly once; after that nothing is called.
+final class Connection: LoopSource {
+    /// Above this many queued bytes the source of the bytes is told to wait.
+    static let highMarkBytes = 256 * 1024
+    /// Below this it goes on.
+    static let lowMarkBytes = 64 * 1024
+    /// Reads in one wake-up, so that a fast peer cannot starve the others.
+    static let readsPerTick = 4
+    /// Entries of one `writev`.
+    static let vectorsPerWrite = 16
+    /// After our last byte the peer gets this long to end its side before we close (RFC 9112 section 9.6).
+    static let lingerMilliseconds = 1_000
+    /// A peer that takes nothing of our last bytes for this long is cut off.
+    static let closingStallMilliseconds = 60_000
+    /// Bytes thrown away while lingering; a peer that sends more is cut off.
+    static let lingerBytes = 1024 * 1024
+
+    private enum Phase {
+        case connecting
+        case open
+        /// No more is read for the handler or taken from it; what is queued goes out, then our side ends.
+        case closing
+        /// Our side has ended; input is thrown away until the peer ends too.
+        case lingering
+        case closed
+    }
+
+    private unowned(unsafe) var handler: (any ConnectionHandler)?
+    private var transport: Transport
+    private var phase: Phase
+    private var out = BufferChain()
+    private var flushScheduled = false
+    private var wasCongested = false
+    private var discarded = 0
+    /// Bytes the kernel has taken since `markExchange`.
+    private(set) var bytesTaken = 0
+    let peer: SocketAddress
+
+    /// Takes over an open descriptor.
+    init(loop: Loop, accepted descriptor: Int32, peer: SocketAddress, transport: Transport = .plain) {
+        self.transport = transport
+        self.peer = peer
+        phase = .open
+        super.init(loop: loop)
+        attach(descriptor)
+    }
+
+    /// Takes over a descriptor that is being connected.
+    init(loop: Loop, connecting descriptor: Int32, transport: Transport = .plain) {
+        self.transport = transport
+        peer = SocketAddress()
+        phase = .connecting
+        super.init(loop: loop)
+        attach(descriptor)
+        awaitWrite()
+    }
+
+    /// The handler must outlive the connection's open time; it closes the connection when it goes.
+    func setHandler(_ handler: any ConnectionHandler) { self.handler = handler }
+
+    var isOpen: Bool { phase == .open || phase == .connecting }
+    var isClosed: Bool { phase == .closed }
+    var localAddress: SocketAddress { descriptor >= 0 ? Socket.localAddress(descriptor) : SocketAddress() }
+
+    // MARK: Writing
+
+    var queuedBytes: Int { out.count }
+    /// Too much is queued: whoever feeds this connection should pause.
+    var isCongested: Bool { out.count >= Self.highMarkBytes }
+
+    func write(_ slice: consuming ByteSlice) {
+        guard isOpen else { return }
+        out.append(slice, pool: loop.pool)
+        scheduleFlush()
+    }
+
+    func write(copying bytes: UnsafeRawBufferPointer) {
+        guard isOpen else { return }
+        out.append(copying: bytes, pool: loop.pool)
+        scheduleFlush()
+    }
+
+    /// Lets `fill` write up to `bound` bytes at the queue's end; it returns how many it wrote.
+    func write(bound: Int, _ fill: (UnsafeMutablePointer<UInt8>) -> Int) {
+        guard isOpen else { return }
+        let (room, _) = out.spareRoom(pool: loop.pool, minimum: bound)
+        let length = fill(room)
+        precondition(length <= bound, "a writer went past its bound")
+        out.commitSpare(length)
+        scheduleFlush()
+    }
+
+    /// Starts counting what the kernel takes.
+    func markExchange() { bytesTaken = 0 }
+
+    /// Moves everything queued to another connection.
+    func moveQueue(to other: Connection) {
+        while let slice = out.popFirst() { other.write(slice) }
+    }
+
+    private func scheduleFlush() {
+        guard !flushScheduled, phase != .connecting else { return }
+        flushScheduled = true
+        loop.flushLater(self)
+    }
+
+    /// Called by the loop when the current callback ends.
+    func flushNow() {
+        flushScheduled = false
+        guard phase == .open || phase == .closing else { return }
+        pump()
+    }
+
+    private func pump() {
+        while !out.isEmpty {
+            let result = withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.vectorsPerWrite) { vectors in
+                let filled = out.fill(vectors.baseAddress!, limit: Self.vectorsPerWrite)
+                return transport.write(descriptor, vectors.baseAddress!, count: filled)
+            }
+            switch result {
+            case .done(let length):
+                bytesTaken += length
+                if phase == .closing { setDeadline(afterMilliseconds: Self.closingStallMilliseconds) }
+                let partial = length < out.count
+                out.consume(length)
+                if partial && out.segmentCount <= Self.vectorsPerWrite {
+                    // The kernel took less than offered: its buffer is full, do not ask again yet.
+                    wasCongested = wasCongested || isCongested
+                    awaitWrite()
+                    afterWrite()
+                    return
+                }
+            case .wantWrite:
+                awaitWrite()
+                afterWrite()
+                return
+            case .wantRead:
+                // The layer goes on when the peer has spoken.
+                startReading()
+                afterWrite()
+                return
+            case .end:
+                fail(EPIPE)
+                return
+            case .failed(let code):
+                fail(code)
+                return
+            }
+        }
+        afterWrite()
+        if phase == .closing { beginLinger() }
+    }
+
+    private func afterWrite() {
+        guard wasCongested, out.count <= Self.lowMarkBytes else { return }
+        wasCongested = false
+        if phase == .open { handler?.writeRoomAvailable() }
+    }
+
+    /// Remembers that the feeder was told to wait, so that it is told when to go on.
+    func noteCongestion() { wasCongested = true }
+
+    override func writeReady() {
+        super.writeReady()
+        switch phase {
+        case .connecting:
+            let code = Socket.pendingError(descriptor)
+            guard code == 0 else {
+                fail(code)
+                break
+            }
+            phase = .open
+            handler?.connected()
+            if phase == .open, !out.isEmpty { scheduleFlush() }
+        case .open, .closing:
+            pump()
+        case .lingering, .closed:
+            break
+        }
+        loop.flushDirty()
+    }
+
+    // MARK: Reading
+
+    override func readReady() {
+        for _ in 0..<Self.readsPerTick {
+            guard isReading else { break }
+            let room = loop.readRoom()
+            switch transport.read(descriptor, into: room.chunk.bytes + room.start, count: room.count) {
+            case .done(let length):
+                let slice = loop.sliceOfRead(room.chunk, start: room.start, count: length)
+                if phase == .open {
+                    handler?.received(slice)
+                } else {
+                    discard(slice.count)
+                }
+                // A short read means the socket is empty for now.
+                if length < room.count && !transport.hasPendingInput { return loop.flushDirty() }
+            case .wantRead:
+                return loop.flushDirty()
+            case .wantWrite:
+                awaitWrite()
+                return loop.flushDirty()
+            case .end:
+                endReceived()
+                return loop.flushDirty()
+            case .failed(let code):
+                fail(code)
+                return loop.flushDirty()
+            }
+        }
+        loop.flushDirty()
+    }
+
+    private func endReceived() {
+        switch phase {
+        case .open:
+            // Level-triggered: an ended side stays readable, so stop asking.
+            stopReading()
+            handler?.receivedEnd()
+        case .closing:
+            stopReading()
+        case .lingering:
+            closeNow()
+        case .connecting, .closed:
+            break
+        }
+    }
+
+    private func discard(_ length: Int) {
+        discarded += length
+        if discarded > Self.lingerBytes { closeNow() }
+    }
+
+    // MARK: Ending
+
+    override func deadlinePassed() {
+        switch phase {
+        case .open, .connecting: handler?.connectionDeadlinePassed()
+        case .closing, .lingering: closeNow()
+        case .closed: break
+        }
+    }
+
+    /// Sends what is queued, ends our side and waits a moment for the peer's end, so that the answer is not lost to a reset.
+    func closeAfterFlush() {
+        guard phase == .open else { return closeNow() }
+        phase = .closing
+        handler = nil
+        loop.releaseLater(self)
+        keepAlive = self
+        startReading()
+        setDeadline(afterMilliseconds: Self.closingStallMilliseconds)
+        if out.isEmpty { beginLinger() } else { scheduleFlush() }
+    }
+
+    /// While closing on its own nobody else owns the connection.
+    private var keepAlive: Connection?
+
+    private func beginLinger() {
+        guard phase == .closing else { return }
+        phase = .lingering
+        Socket.endWriting(descriptor)
+        setDeadline(afterMilliseconds: Self.lingerMilliseconds)
+        startReading()
+    }
+
+    /// Closes at once; what is queued is lost. With `reset`, the peer sees a reset instead of an end.
+    func closeNow(reset: Bool = false) {
+        guard phase != .closed else { return }
+        phase = .closed
+        handler = nil
+        let fd = descriptor
+        detach()
+        if reset { Socket.resetOnClose(fd) }
+        Socket.close(fd)
+        out.removeAll()
+        loop.releaseLater(self)
+        keepAlive = nil
+    }
+
+    private func fail(_ code: Int32) {
+        let receiver = handler
+        let unsentIntact = bytesTaken == 0
+        // The handler may move the queue to another connection, so it is told before the queue goes.
+        phase = .closed
+        handler = nil
+        let fd = descriptor
+        detach()
+        receiver?.connectionFailed(code, unsentIntact: unsentIntact)
+        Socket.close(fd)
+        out.removeAll()
+        loop.releaseLater(self)
+        keepAlive = nil
+    }
+
+    deinit { precondition(phase == .closed, "a connection died open") }
+}

@@ -1,0 +1,159 @@
+/// Owner of one request on both sides: routes it, borrows a connection, passes events across under back-pressure.
+///
+/// Decisions live in `ExchangeState`; this class performs them. Pooled by its worker; loop thread only. It never asks which
+/// protocol either side speaks.
+final class Exchange: RequestSink, ResponseSink {
+    private unowned(unsafe) let worker: Worker
+    private var state = ExchangeState()
+    private var stream: (any ServerStream)?
+    private var upstream: (any ClientStream)?
+    private var endpoint: Endpoint?
+    /// The generation that routed this request; let go once the answer's head is out.
+    private var pinned: PinnedSnapshot?
+    /// Monotonic nanoseconds when the request went to the upstream.
+    private var sentAt: UInt64 = 0
+
+    init(worker: Worker) { self.worker = worker }
+
+    func begin(on stream: any ServerStream) {
+        self.stream = stream
+        state = ExchangeState()
+    }
+
+    // MARK: From the client
+
+    func receive(fromDownstream event: consuming MessageEvent) {
+        switch consume event {
+        case .request(let head, let last):
+            state.requestBegan(last: last)
+            route(head, last: last)
+        case .body(let slice):
+            guard let upstream else { return }
+            upstream.send(.body(slice))
+            if upstream.isCongested { stream?.pauseReading() }
+        case .trailers(let trailers):
+            upstream?.send(.trailers(trailers))
+        case .end:
+            if state.requestEnded() == .forward { upstream?.send(.end) }
+        case .reset:
+            perform(state.downstreamFailed())
+        case .response:
+            preconditionFailure("a client sent a response head")
+        }
+    }
+
+    func downstreamHasRoom() { upstream?.resumeReading() }
+
+    // MARK: From the upstream
+
+    func receive(fromUpstream event: consuming MessageEvent) {
+        switch consume event {
+        case .response(let head, let last):
+            receivedHead(head, last: last)
+        case .body(let slice):
+            guard let stream, state.response == .begun else { return }
+            stream.send(.body(slice))
+            if stream.isCongested { upstream?.pauseReading() }
+        case .trailers(let trailers):
+            stream?.send(.trailers(trailers))
+        case .end:
+            let action = state.responseEnded()
+            if case .forwardAndFinish = action { stream?.send(.end) }
+            perform(action)
+        case .reset(let error):
+            upstream = nil
+            perform(state.upstreamFailed(error))
+        case .request:
+            preconditionFailure("an upstream sent a request head")
+        }
+    }
+
+    func upstreamHasRoom() { stream?.resumeReading() }
+
+    func leaseMoved(to stream: any ClientStream) { upstream = stream }
+
+    private func receivedHead(_ head: ResponseHead, last: Bool) {
+        guard let stream else { return }
+        if head.isInformational {
+            if state.response == .awaited { stream.send(.response(head, last: false)) }
+            return
+        }
+        let action = state.responseBegan(last: last)
+        guard action != .nothing else { return }
+        worker.stampResponse(head, upstreamMilliseconds: (worker.loop.now - sentAt) / 1_000_000)
+        stream.send(.response(head, last: last))
+        unpin()
+        perform(action)
+    }
+
+    // MARK: Routing
+
+    private func route(_ head: RequestHead, last: Bool) {
+        guard let stream else { return }
+        guard let pinned = worker.pinCurrent() else { return answer(.noRoute) }
+        self.pinned = pinned
+        switch RouteSelection.select(head, stream.downstream, pinned, worker) {
+        case .noRoute: answer(.noRoute)
+        case .noCluster: answer(.noCluster)
+        case .cluster(let cluster): send(head, last: last, to: cluster)
+        }
+    }
+
+    private func send(_ head: RequestHead, last: Bool, to cluster: Cluster) {
+        guard let stream, let endpoint = cluster.pick(&worker.random) else { return answer(.noHealthyUpstream) }
+        ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+        guard let upstream = endpoint.pool.lease(to: self) else {
+            return answer(.failure(ProxyError(source: .upstream, cause: .connectFailure)))
+        }
+        endpoint.active += 1
+        self.endpoint = endpoint
+        self.upstream = upstream
+        sentAt = worker.loop.now
+        upstream.send(.request(head, last: last))
+    }
+
+    private func answer(_ reply: LocalReply) {
+        state.answeredLocally()
+        if let stream { reply.send(on: stream, host: worker) }
+        finish(cancelUpstream: true)
+    }
+
+    // MARK: Performing
+
+    private func perform(_ action: ExchangeState.Action) {
+        switch action {
+        case .nothing, .forward:
+            break
+        case .forwardAndFinish(let cancelUpstream):
+            finish(cancelUpstream: cancelUpstream)
+        case .reply(let error):
+            answer(.failure(error))
+        case .cut:
+            stream?.send(.reset(ProxyError(source: .upstream, cause: .connectionClosed)))
+            finish(cancelUpstream: true)
+        case .drop:
+            stream = nil
+            finish(cancelUpstream: true)
+        }
+    }
+
+    /// Gives back everything borrowed, then tells the stream, which may start the next request at once.
+    private func finish(cancelUpstream: Bool) {
+        let stream = stream
+        let upstream = upstream
+        self.stream = nil
+        self.upstream = nil
+        endpoint?.active -= 1
+        endpoint = nil
+        unpin()
+        if cancelUpstream { upstream?.cancel() }
+        worker.recycle(self)
+        stream?.exchangeEnded()
+    }
+
+    private func unpin() {
+        guard let pinned else { return }
+        self.pinned = nil
+        worker.unpin(pinned)
+    }
+}

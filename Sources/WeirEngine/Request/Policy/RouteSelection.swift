@@ -1,0 +1,23 @@
+/// From a request to the cluster that serves it: listener, host, first matching route, weighted destination.
+enum RouteSelection {
+    case noRoute
+    /// The route's destination names a service, port or subset that does not exist.
+    case noCluster
+    case cluster(Cluster)
+
+    static func select(
+        _ head: RequestHead, _ downstream: DownstreamInfo, _ pinned: PinnedSnapshot, _ worker: Worker
+    ) -> RouteSelection {
+        guard let listener = worker.listenerPlan(downstream.listener),
+            let host = listener._withUnsafeGuaranteedRef({ $0.hosts.lookup(head.authority) })
+        else { return .noRoute }
+        var query = RouteQuery(head: head, worker: worker.index)
+        return host._withUnsafeGuaranteedRef { plan in
+            let route = plan.next(after: -1, &query)
+            guard route >= 0 else { return .noRoute }
+            let id = plan.pick(route: route, random: worker.random.next())
+            guard id >= 0, let cluster = worker.cluster(id, pinned) else { return .noCluster }
+            return .cluster(cluster)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Glibc
+
+/// The connections of one worker to one endpoint: idle ones wait here, the most recently used on top.
+///
+/// Owns every connection it opened until that connection ends. Loop thread only.
+///
+/// Not final: a protocol that carries several requests on one connection leases streams in its own way.
+class ConnectionPool {
+    /// Idle connections kept for one endpoint and worker; one that comes back beyond is closed.
+    static let maxIdle = 1024
+
+    unowned(unsafe) let host: ServerHost
+    private(set) var address: EndpointAddress
+    var connectMilliseconds: Int
+    var idleMilliseconds: Int
+    private var idle: [H1ClientConnection] = []
+    /// Every live connection, in no order; keeps them alive.
+    private var all: [ObjectIdentifier: H1ClientConnection] = [:]
+    /// The endpoint is gone from the configuration: finish what runs, keep nothing.
+    private var isDraining = false
+
+    init(host: ServerHost, address: EndpointAddress, connectMilliseconds: Int, idleMilliseconds: Int) {
+        self.host = host
+        self.address = address
+        self.connectMilliseconds = connectMilliseconds
+        self.idleMilliseconds = idleMilliseconds
+        idle.reserveCapacity(8)
+    }
+
+    var connectionCount: Int { all.count }
+    var idleCount: Int { idle.count }
+
+    /// A connection for one request: an idle one, or a new one that may still be connecting.
+    ///
+    /// Fails when the kernel refuses outright (out of descriptors or ports, no route).
+    func lease(to holder: any ResponseSink) -> (any ClientStream)? {
+        if let connection = idle.popLast() {
+            connection.poolIndex = -1
+            connection.lease(to: holder)
+            return connection
+        }
+        guard let connection = open() else { return nil }
+        connection.lease(to: holder)
+        return connection
+    }
+
+    private func open() -> H1ClientConnection? {
+        guard case .success(let opened) = address.withSockAddr({ Socket.connect($0, $1) }) else { return nil }
+        let connection = H1ClientConnection(
+            host: host, pool: self, descriptor: opened.descriptor, established: opened.established,
+            connectMilliseconds: connectMilliseconds)
+        all[ObjectIdentifier(connection)] = connection
+        return connection
+    }
+
+    /// A request found its pooled connection closed before it took a byte; a fresh one takes over. `false` when none opens.
+    func replace(_ stale: H1ClientConnection, for holder: any ResponseSink) -> Bool {
+        guard let fresh = open() else { return false }
+        fresh.lease(to: holder)
+        stale.handOver(to: fresh)
+        holder.leaseMoved(to: fresh)
+        return true
+    }
+
+    /// A connection that can carry another request comes back.
+    func returned(_ connection: H1ClientConnection) {
+        guard !isDraining, idle.count < Self.maxIdle else { return connection.close() }
+        connection.poolIndex = idle.count
+        idle.append(connection)
+        connection.park(milliseconds: idleMilliseconds)
+    }
+
+    /// A connection has closed.
+    func ended(_ connection: H1ClientConnection) {
+        let index = connection.poolIndex
+        if index >= 0 {
+            connection.poolIndex = -1
+            // Order matters little; the last one fills the gap.
+            if let last = idle.popLast(), last !== connection {
+                idle[index] = last
+                last.poolIndex = index
+            }
+        }
+        all[ObjectIdentifier(connection)] = nil
+    }
+
+    /// Closes what is idle; what is busy ends with its request.
+    func drain() {
+        isDraining = true
+        while let connection = idle.popLast() {
+            connection.poolIndex = -1
+            connection.close()
+        }
+    }
+
+    /// Closes every connection, busy ones too.
+    func closeAll() {
+        drain()
+        for connection in all.values { connection.close() }
+    }
+}

@@ -1,0 +1,204 @@
+import CWeir
+import Glibc
+import Synchronization
+
+/// How the data plane runs; everything else comes with the configuration.
+package struct EngineOptions: Sendable {
+    /// Worker threads, each with its own loop and listeners.
+    package var workers = 1
+    /// Address listened on when a server names none; `nil` = all, IPv4 and IPv6.
+    package var bind: String?
+    /// Gateway port to local port; a port that is absent is listened on literally.
+    package var portMap: [Int: Int] = [:]
+    /// The `server` response header; `nil` passes the upstream's on.
+    package var serverName: String? = "weir"
+    /// Called on a worker's thread when a generation waits for `Engine.releaseRetired`.
+    package var onRetired: @Sendable () -> Void = {}
+
+    package init() {}
+}
+
+/// A listener that could not be opened. Everything else goes on.
+package struct ListenerProblem: Sendable, Equatable {
+    /// The port as the Gateway declares it.
+    package var port: Int
+    /// The port really listened on.
+    package var localPort: Int
+    package var bind: String?
+    package var message: String
+}
+
+/// A listener of the current configuration that is being listened on.
+package struct ListeningPort: Sendable, Equatable {
+    package var port: Int
+    package var localPort: Int
+    package var bind: String?
+}
+
+/// The data plane's facade: N workers, the sockets they accept on, the configuration they serve.
+///
+/// `start`, `publish`, `beginDrain`, `stop` and `releaseRetired` belong to the control thread; `stats` may come from any.
+package final class Engine: Sendable {
+    private struct ListenerKey: Hashable {
+        var bind: String?
+        var localPort: Int
+    }
+
+    private struct State {
+        var threads: [pthread_t] = []
+        /// Open listeners and their slot numbers. A slot is not used twice.
+        var slots: [ListenerKey: Int] = [:]
+        var nextSlot = 0
+        var listening: [ListeningPort] = []
+        var isDraining = false
+    }
+
+    private let options: EngineOptions
+    private let mailboxes: [Mailbox<WorkerMessage>]
+    private let retired: RetiredSnapshots
+    /// Written by the control thread only; the lock is for readers of `listeningPorts`.
+    private let state = Mutex(State())
+
+    package init(options: EngineOptions) {
+        precondition(options.workers > 0, "an engine needs a worker")
+        self.options = options
+        mailboxes = (0..<options.workers).map { _ in Mailbox<WorkerMessage>() }
+        retired = RetiredSnapshots(notify: options.onRetired)
+    }
+
+    // MARK: Life
+
+    /// Starts the workers' threads.
+    package func start() {
+        signal(SIGPIPE, SIG_IGN)
+        for (index, mailbox) in mailboxes.enumerated() {
+            let serverName = options.serverName
+            let retired = retired
+            let thread = Thread.start(name: "worker-\(index)") {
+                Worker(index: index, mailbox: mailbox, serverName: ServerName(serverName), retired: retired).run()
+            }
+            state.withLock { $0.threads.append(thread) }
+        }
+    }
+
+    /// Closes every connection and waits for the workers to end.
+    package func stop() {
+        for mailbox in mailboxes { mailbox.post(.stop) }
+        let threads = state.withLock { state in
+            let all = state.threads
+            state.threads = []
+            return all
+        }
+        for thread in threads { pthread_join(thread, nil) }
+        retired.release()
+    }
+
+    // MARK: Configuration
+
+    /// Opens the listeners that are new, hands the snapshot to every worker, closes the listeners that are gone.
+    ///
+    /// Control thread. A port that cannot be opened is returned as a problem and tried again at the next publish; the rest goes
+    /// on. `applied` is called once, on a worker's thread, when all workers serve the snapshot.
+    package func publish(_ snapshot: Snapshot, applied: @escaping @Sendable () -> Void) -> [ListenerProblem] {
+        var problems: [ListenerProblem] = []
+        var slots: [Int] = []
+        var listening: [ListeningPort] = []
+        var opened: [(sockets: [Int32], slot: Int)] = []
+        var open = state.withLock { $0.slots }
+        var wanted: Set<ListenerKey> = []
+        for plan in snapshot.listeners {
+            let localPort = options.portMap[plan.port] ?? plan.port
+            let key = ListenerKey(bind: plan.bind ?? options.bind, localPort: localPort)
+            wanted.insert(key)
+            do throws(SocketError) {
+                let slot = if let slot = open[key] { slot } else { try openListener(key, &opened) }
+                open[key] = slot
+                slots.append(slot)
+                listening.append(ListeningPort(port: plan.port, localPort: localPort, bind: key.bind))
+            } catch {
+                slots.append(-1)
+                problems.append(
+                    ListenerProblem(port: plan.port, localPort: localPort, bind: key.bind, message: error.description))
+            }
+        }
+        let gone = open.filter { !wanted.contains($0.key) }
+        for key in gone.keys { open[key] = nil }
+        let ticket = AdoptionTicket(workers: mailboxes.count, done: applied)
+        for (index, mailbox) in mailboxes.enumerated() {
+            // First the generation, then the sockets that lead to it.
+            mailbox.post(.adopt(snapshot, slots: slots, ticket: ticket))
+            for listener in opened { mailbox.post(.listen(socket: listener.sockets[index], slot: listener.slot)) }
+            for slot in gone.values { mailbox.post(.unlisten(slot: slot)) }
+        }
+        state.withLock {
+            $0.slots = open
+            $0.listening = listening
+        }
+        return problems
+    }
+
+    /// Opens one socket a worker on the same port.
+    private func openListener(
+        _ key: ListenerKey, _ opened: inout [(sockets: [Int32], slot: Int)]
+    ) throws(SocketError) -> Int {
+        guard let port = UInt16(exactly: key.localPort), port > 0 else {
+            throw SocketError(operation: "listen on port \(key.localPort)", code: EINVAL)
+        }
+        let address: SocketAddress
+        if let bind = key.bind {
+            guard let parsed = SocketAddress(numericHost: bind, port: port) else {
+                throw SocketError(operation: "listen on \(bind):\(port)", code: EAFNOSUPPORT)
+            }
+            address = parsed
+        } else {
+            address = Socket.anyAddress(port: port)
+        }
+        // Without SO_REUSEPORT first: another process on the port must show as an error, not share it silently.
+        Socket.close(try Socket.listen(address, shared: false))
+        var sockets: [Int32] = []
+        do throws(SocketError) {
+            for _ in mailboxes { sockets.append(try Socket.listen(address, shared: true)) }
+        } catch {
+            for socket in sockets { Socket.close(socket) }
+            throw error
+        }
+        let slot = state.withLock { state in
+            defer { state.nextSlot += 1 }
+            return state.nextSlot
+        }
+        opened.append((sockets, slot))
+        return slot
+    }
+
+    /// The listeners of the current configuration that are open.
+    package func listeningPorts() -> [ListeningPort] { state.withLock { $0.listening } }
+
+    /// Control thread: frees the generations no worker uses any more (see `EngineOptions.onRetired`).
+    package func releaseRetired() { retired.release() }
+
+    // MARK: Seen and ended
+
+    /// Asks every worker and replies once, on the last worker's thread, with the sum.
+    package func stats(_ reply: @escaping @Sendable (EngineStats) -> Void) {
+        let collector = StatsCollector(workers: mailboxes.count, reply: reply)
+        for mailbox in mailboxes { mailbox.post(.stats(collector)) }
+    }
+
+    /// Stops accepting, closes idle connections, says `Connection: close` on what is being answered.
+    ///
+    /// The ticket's `done` runs once, on a worker's thread, when the last connection has gone; `giveUp` on the returned handle
+    /// makes it run at once.
+    package func beginDrain(done: @escaping @Sendable () -> Void) -> DrainHandle {
+        let ticket = DrainTicket(workers: mailboxes.count, done: done)
+        for mailbox in mailboxes { mailbox.post(.drain(ticket)) }
+        return DrainHandle(ticket: ticket)
+    }
+}
+
+/// A drain under way.
+package struct DrainHandle: Sendable {
+    fileprivate let ticket: DrainTicket
+
+    /// The deadline has passed: report now, whatever is left.
+    package func giveUp() { ticket.report() }
+}

@@ -1,0 +1,254 @@
+import Glibc
+
+/// What the rest of the process asks of a worker.
+enum WorkerMessage: Sendable {
+    /// Serve this generation from now on. `slots[i]` is the listener slot of the snapshot's i-th listener, -1 when it has none.
+    case adopt(Snapshot, slots: [Int], ticket: AdoptionTicket)
+    /// Accept on this socket, which the worker owns from now on.
+    case listen(socket: Int32, slot: Int)
+    /// Take what is queued, then close the listener. Connections it accepted stay.
+    case unlisten(slot: Int)
+    case stats(StatsCollector)
+    /// Stop accepting, close what is idle, say `Connection: close` on the rest; report when the last connection has gone.
+    case drain(DrainTicket)
+    /// Close everything and end the thread.
+    case stop
+}
+
+/// One thread of the data plane: a loop, listeners, connections, clusters, one configuration. Nothing in it is shared.
+///
+/// Not final: tests put in-memory codecs below it.
+class Worker: ServerHost, AcceptorOwner {
+    /// Exchanges kept for reuse.
+    static let keptExchanges = 1024
+
+    let index: Int
+    private let mailbox: Mailbox<WorkerMessage>
+    private let serverName: ServerName
+    private let retired: RetiredSnapshots
+    private var acceptors: [Int: Acceptor] = [:]
+    private var inbox: WorkerInbox?
+
+    private var current: PinnedSnapshot?
+    /// Earlier generations that exchanges still use.
+    private var older: [PinnedSnapshot] = []
+    /// By slot: the listener's plan in the current generation.
+    private var listenerPlans: UnsafeMutablePointer<Unmanaged<ListenerPlan>?>
+    private var listenerCapacity = 0
+    /// By cluster id: made on first pick. Each entry is retained.
+    private var clusters: UnsafeMutablePointer<Unmanaged<Cluster>?>
+    private var clusterCapacity = 0
+    private var exchanges: [Exchange] = []
+    private var activeExchanges = 0
+    private var drainTicket: DrainTicket?
+
+    init(index: Int, mailbox: Mailbox<WorkerMessage>, serverName: ServerName, retired: RetiredSnapshots) {
+        self.index = index
+        self.mailbox = mailbox
+        self.serverName = serverName
+        self.retired = retired
+        listenerPlans = .allocate(capacity: 1)
+        clusters = .allocate(capacity: 1)
+        super.init(loop: Loop())
+        exchanges.reserveCapacity(Self.keptExchanges)
+        inbox = WorkerInbox(worker: self, descriptor: mailbox.wakeDescriptor)
+    }
+
+    deinit {
+        for id in 0..<clusterCapacity { clusters[id]?.release() }
+        clusters.deallocate()
+        listenerPlans.deallocate()
+    }
+
+    /// Runs until a stop message.
+    func run() {
+        loop.run()
+        for acceptor in acceptors.values { acceptor.close() }
+        acceptors = [:]
+        closeAllConnections()
+        for id in 0..<clusterCapacity { clusters[id]?.takeUnretainedValue().closeAll() }
+        // Lets go what the closing above has put aside.
+        inbox = nil
+        if let current { retire(current) }
+        current = nil
+        loop.tick(wait: false)
+    }
+
+    // MARK: Messages
+
+    fileprivate func readMail() {
+        for message in mailbox.drain() {
+            switch message {
+            case .adopt(let snapshot, let slots, let ticket):
+                adopt(snapshot, slots)
+                ticket.adopted()
+            case .listen(let socket, let slot):
+                acceptors[slot] = Acceptor(loop: loop, socket: socket, slot: slot, owner: self)
+            case .unlisten(let slot):
+                acceptors.removeValue(forKey: slot)?.close()
+            case .stats(let collector):
+                collector.add(stats)
+            case .drain(let ticket):
+                drain(ticket)
+            case .stop:
+                loop.stop()
+            }
+        }
+    }
+
+    private var stats: EngineStats {
+        var clusterConnections = 0
+        for id in 0..<clusterCapacity {
+            clusterConnections += clusters[id]?.takeUnretainedValue().connectionCount ?? 0
+        }
+        return EngineStats(
+            acceptedConnections: acceptedCount, activeConnections: connectionCount, requests: requestCount,
+            activeExchanges: activeExchanges, upstreamConnections: clusterConnections,
+            pinnedGenerations: older.count + (current == nil ? 0 : 1), buffersInUse: loop.pool.inUse)
+    }
+
+    // MARK: Connections
+
+    func accepted(_ descriptor: Int32, from peer: SocketAddress, slot: Int) {
+        Socket.setNoDelay(descriptor)
+        let connection = Connection(loop: loop, accepted: descriptor, peer: peer)
+        // The host's list keeps it until it closes.
+        _ = H1ServerConnection(
+            host: self, connection: connection,
+            downstream: DownstreamInfo(peer: peer, listener: slot, scheme: .http))
+    }
+
+    override func beginExchange(on stream: any ServerStream) -> any RequestSink {
+        activeExchanges += 1
+        let exchange = exchanges.popLast() ?? Exchange(worker: self)
+        exchange.begin(on: stream)
+        return exchange
+    }
+
+    func recycle(_ exchange: Exchange) {
+        activeExchanges -= 1
+        if exchanges.count < Self.keptExchanges { exchanges.append(exchange) }
+    }
+
+    override func connectionClosed() {
+        guard connectionCount == 0, let drainTicket else { return }
+        self.drainTicket = nil
+        drainTicket.workerDrained()
+    }
+
+    private func drain(_ ticket: DrainTicket) {
+        for acceptor in acceptors.values { acceptor.close() }
+        acceptors = [:]
+        beginDrain()
+        if connectionCount == 0 { ticket.workerDrained() } else { drainTicket = ticket }
+    }
+
+    override func stampResponse(_ head: ResponseHead) {
+        serverName.stamp(&head.block, isLocal: true)
+        head.block.append(.date, "date", copying: dateBytes())
+    }
+
+    /// The headers of a proxied answer that are the gateway's (semantics 6.2).
+    func stampResponse(_ head: ResponseHead, upstreamMilliseconds: UInt64) {
+        serverName.stamp(&head.block, isLocal: false)
+        if head.block.firstIndex(of: .date) < 0 { head.block.append(.date, "date", copying: dateBytes()) }
+        head.block.remove(.xEnvoyUpstreamServiceTime)
+        head.block.append(
+            .xEnvoyUpstreamServiceTime, "x-envoy-upstream-service-time", number: upstreamMilliseconds)
+    }
+
+    // MARK: Configuration
+
+    private func adopt(_ snapshot: Snapshot, _ slots: [Int]) {
+        let former = current
+        current = PinnedSnapshot(snapshot)
+        adoptListeners(snapshot, slots)
+        adoptClusters(snapshot)
+        guard let former else { return }
+        if former.pins == 0 { retire(former) } else { older.append(former) }
+    }
+
+    private func adoptListeners(_ snapshot: Snapshot, _ slots: [Int]) {
+        let needed = (slots.max() ?? -1) + 1
+        let capacity = max(needed, listenerCapacity)
+        let table = UnsafeMutablePointer<Unmanaged<ListenerPlan>?>.allocate(capacity: max(capacity, 1))
+        table.initialize(repeating: nil, count: capacity)
+        for (listener, slot) in slots.enumerated() where slot >= 0 {
+            // Borrowed from the snapshot, which `current` keeps.
+            table[slot] = Unmanaged.passUnretained(snapshot.listeners[listener])
+        }
+        listenerPlans.deallocate()
+        listenerPlans = table
+        listenerCapacity = capacity
+    }
+
+    private func adoptClusters(_ snapshot: Snapshot) {
+        for id in 0..<clusterCapacity {
+            guard let entry = clusters[id] else { continue }
+            let cluster = entry.takeUnretainedValue()
+            if let plan = snapshot.cluster(id: Int32(id)) {
+                cluster.adopt(plan.takeUnretainedValue())
+            } else {
+                cluster.drain()
+                clusters[id] = nil
+                entry.release()
+            }
+        }
+        guard snapshot.clusterCapacity > clusterCapacity else { return }
+        let table = UnsafeMutablePointer<Unmanaged<Cluster>?>.allocate(capacity: snapshot.clusterCapacity)
+        table.initialize(repeating: nil, count: snapshot.clusterCapacity)
+        for id in 0..<clusterCapacity { table[id] = clusters[id] }
+        clusters.deallocate()
+        clusters = table
+        clusterCapacity = snapshot.clusterCapacity
+    }
+
+    /// The plan behind a listener slot; `nil` once the listener has left the configuration.
+    func listenerPlan(_ slot: Int) -> Unmanaged<ListenerPlan>? {
+        slot < listenerCapacity ? listenerPlans[slot] : nil
+    }
+
+    /// The cluster with this id, made on first use; `nil` when the generation does not have it.
+    func cluster(_ id: Int32, _ pinned: PinnedSnapshot) -> Cluster? {
+        let index = Int(id)
+        guard index >= 0, index < clusterCapacity else { return nil }
+        if let entry = clusters[index] { return entry.takeUnretainedValue() }
+        guard let plan = pinned.snapshot.cluster(id: id) else { return nil }
+        let cluster = Cluster(host: self, plan: plan.takeUnretainedValue())
+        clusters[index] = Unmanaged.passRetained(cluster)
+        return cluster
+    }
+
+    /// The current generation, held until `unpin`. `nil` before the first one.
+    func pinCurrent() -> PinnedSnapshot? {
+        current?.pins += 1
+        return current
+    }
+
+    func unpin(_ pinned: PinnedSnapshot) {
+        pinned.pins -= 1
+        precondition(pinned.pins >= 0, "a generation let go more often than held")
+        guard pinned.pins == 0, pinned !== current else { return }
+        older.removeAll { $0 === pinned }
+        retire(pinned)
+    }
+
+    /// Sends the snapshot back: freeing a large one must not stall this thread.
+    private func retire(_ pinned: PinnedSnapshot) { retired.put(pinned.snapshot) }
+}
+
+private final class WorkerInbox: LoopSource {
+    private unowned(unsafe) let worker: Worker
+
+    init(worker: Worker, descriptor: Int32) {
+        self.worker = worker
+        super.init(loop: worker.loop)
+        attach(descriptor)
+        startReading()
+    }
+
+    override func readReady() {
+        worker.readMail()
+        loop.flushDirty()
+    }
+}
