@@ -47,9 +47,7 @@ class ServerHost {
 
     /// The pool behind a new endpoint of a cluster.
     func makePool(to address: EndpointAddress, _ plan: ClusterPlan) -> ConnectionPool {
-        ConnectionPool(
-            host: self, address: address, connectMilliseconds: plan.connectTimeoutMilliseconds,
-            idleMilliseconds: plan.idleTimeoutMilliseconds)
+        ConnectionPool(host: self, address: address, plan: plan)
     }
 
     /// Adds the headers every answer of our own carries.

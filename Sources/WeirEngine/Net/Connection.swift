@@ -52,6 +52,9 @@ final class Connection: LoopSource {
     private var flushScheduled = false
     private var wasCongested = false
     private var discarded = 0
+    /// A layer could not write before it has read, or the other way round.
+    private var writeWantsRead = false
+    private var readWantsWrite = false
     /// Bytes the kernel has taken since `markExchange`.
     private(set) var bytesTaken = 0
     let peer: SocketAddress
@@ -156,6 +159,7 @@ final class Connection: LoopSource {
                 return
             case .wantRead:
                 // The layer goes on when the peer has spoken.
+                writeWantsRead = true
                 startReading()
                 afterWrite()
                 return
@@ -194,6 +198,10 @@ final class Connection: LoopSource {
             if phase == .open, !out.isEmpty { scheduleFlush() }
         case .open, .closing:
             pump()
+            if readWantsWrite, isReading {
+                readWantsWrite = false
+                return readReady()
+            }
         case .lingering, .closed:
             break
         }
@@ -203,8 +211,17 @@ final class Connection: LoopSource {
     // MARK: Reading
 
     override func readReady() {
+        readAll()
+        if writeWantsRead, phase == .open || phase == .closing {
+            writeWantsRead = false
+            pump()
+        }
+        loop.flushDirty()
+    }
+
+    private func readAll() {
         for _ in 0..<Self.readsPerTick {
-            guard isReading else { break }
+            guard isReading else { return }
             let room = loop.readRoom()
             switch transport.read(descriptor, into: room.chunk.bytes + room.start, count: room.count) {
             case .done(let length):
@@ -215,21 +232,24 @@ final class Connection: LoopSource {
                     discard(slice.count)
                 }
                 // A short read means the socket is empty for now.
-                if length < room.count && !transport.hasPendingInput { return loop.flushDirty() }
+                if length < room.count && !transport.hasPendingInput { return }
             case .wantRead:
-                return loop.flushDirty()
+                return
             case .wantWrite:
+                readWantsWrite = true
                 awaitWrite()
-                return loop.flushDirty()
+                return
             case .end:
-                endReceived()
-                return loop.flushDirty()
+                return endReceived()
             case .failed(let code):
-                fail(code)
-                return loop.flushDirty()
+                return fail(code)
             }
         }
-        loop.flushDirty()
+        // The layer's own bytes do not make the socket readable again: come back for them.
+        if isReading, transport.hasPendingInput {
+            readWantsWrite = true
+            awaitWrite()
+        }
     }
 
     private func endReceived() {

@@ -33,17 +33,16 @@ final class Cluster {
     private func rebuild(keeping known: [EndpointAddress: Endpoint]) {
         var left = known
         endpoints = (0..<plan.endpointCount).map { index in
-            let wanted = plan.endpoint(index)
+            let wanted = plan.endpoints[index]
             if let endpoint = left.removeValue(forKey: wanted.address) {
                 endpoint.weight = wanted.weight
-                endpoint.pool.connectMilliseconds = plan.connectTimeoutMilliseconds
-                endpoint.pool.idleMilliseconds = plan.idleTimeoutMilliseconds
+                endpoint.pool.adopt(plan, wanted.address)
                 return endpoint
             }
             return Endpoint(pool: host.makePool(to: wanted.address, plan), weight: wanted.weight)
         }
         for endpoint in left.values { endpoint.pool.drain() }
-        balancer = Balancer(plan.policy, weights: endpoints.map(\.weight), random: &host.random)
+        balancer = Balancer(plan.balancer, weights: endpoints.map(\.weight), random: &host.random)
     }
 
     /// The cluster has left the configuration: idle connections close, busy ones end with their requests.

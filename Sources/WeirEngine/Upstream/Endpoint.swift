@@ -10,3 +10,11 @@ final class Endpoint {
         self.weight = weight
     }
 }
+
+extension EndpointAddress: Hashable {
+    func hash(into hasher: inout Hasher) {
+        withSockAddr { address, length in
+            hasher.combine(bytes: UnsafeRawBufferPointer(start: address, count: Int(length)))
+        }
+    }
+}

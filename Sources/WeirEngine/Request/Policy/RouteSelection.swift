@@ -9,9 +9,12 @@ enum RouteSelection {
         _ head: RequestHead, _ downstream: DownstreamInfo, _ pinned: PinnedSnapshot, _ worker: Worker
     ) -> RouteSelection {
         guard let listener = worker.listenerPlan(downstream.listener),
-            let host = listener._withUnsafeGuaranteedRef({ $0.hosts.lookup(head.authority) })
+            let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority) })
         else { return .noRoute }
-        var query = RouteQuery(head: head, worker: worker.index)
+        var query = RouteQuery(
+            method: head.methodBytes, path: head.path, query: head.query, authority: head.authority,
+            scheme: downstream.scheme, worker: worker.index, fields: UnsafePointer(head.block.fields),
+            fieldCount: head.block.count)
         return host._withUnsafeGuaranteedRef { plan in
             let route = plan.next(after: -1, &query)
             guard route >= 0 else { return .noRoute }

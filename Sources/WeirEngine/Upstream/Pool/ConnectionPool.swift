@@ -11,20 +11,25 @@ class ConnectionPool {
 
     unowned(unsafe) let host: ServerHost
     private(set) var address: EndpointAddress
-    var connectMilliseconds: Int
-    var idleMilliseconds: Int
+    /// Timeouts, and the memory a unix path in `address` is borrowed from.
+    private var plan: ClusterPlan
     private var idle: [H1ClientConnection] = []
     /// Every live connection, in no order; keeps them alive.
     private var all: [ObjectIdentifier: H1ClientConnection] = [:]
     /// The endpoint is gone from the configuration: finish what runs, keep nothing.
     private var isDraining = false
 
-    init(host: ServerHost, address: EndpointAddress, connectMilliseconds: Int, idleMilliseconds: Int) {
+    init(host: ServerHost, address: EndpointAddress, plan: ClusterPlan) {
         self.host = host
         self.address = address
-        self.connectMilliseconds = connectMilliseconds
-        self.idleMilliseconds = idleMilliseconds
+        self.plan = plan
         idle.reserveCapacity(8)
+    }
+
+    /// A newer plan has the same endpoint: connections stay, timeouts change for what comes.
+    func adopt(_ newer: ClusterPlan, _ address: EndpointAddress) {
+        plan = newer
+        self.address = address
     }
 
     var connectionCount: Int { all.count }
@@ -48,7 +53,7 @@ class ConnectionPool {
         guard case .success(let opened) = address.withSockAddr({ Socket.connect($0, $1) }) else { return nil }
         let connection = H1ClientConnection(
             host: host, pool: self, descriptor: opened.descriptor, established: opened.established,
-            connectMilliseconds: connectMilliseconds)
+            connectMilliseconds: plan.connectTimeoutMilliseconds)
         all[ObjectIdentifier(connection)] = connection
         return connection
     }
@@ -67,7 +72,7 @@ class ConnectionPool {
         guard !isDraining, idle.count < Self.maxIdle else { return connection.close() }
         connection.poolIndex = idle.count
         idle.append(connection)
-        connection.park(milliseconds: idleMilliseconds)
+        connection.park(milliseconds: plan.idleTimeoutMilliseconds)
     }
 
     /// A connection has closed.

@@ -1,0 +1,395 @@
+import Glibc
+import Synchronization
+
+@testable import WeirEngine
+
+/// A frame of the in-memory multiplexed protocol: what HTTP/2 has, without its bytes.
+enum MemoryFrame {
+    case head(stream: Int, status: Int)
+    case data(stream: Int, bytes: [UInt8])
+    case trailer(stream: Int, name: String, value: String)
+    case end(stream: Int)
+    case reset(stream: Int)
+}
+
+/// The sending half of a stream: owned slices queue here and leave only as far as the peer has granted credit.
+struct MemorySender: ~Copyable {
+    private var queue = BufferChain()
+    private var hasEnd = false
+    private var endSent = false
+    private(set) var mostQueued = 0
+    var credit = 0
+    let stream: Int
+
+    init(stream: Int) { self.stream = stream }
+
+    var queued: Int { queue.count }
+
+    mutating func append(_ slice: consuming ByteSlice, _ pool: BufferPool) {
+        queue.append(slice, pool: pool)
+        mostQueued = max(mostQueued, queue.count)
+    }
+
+    mutating func end() { hasEnd = true }
+    mutating func drop() { queue.removeAll() }
+
+    /// Pulls what the credit allows, as a framing library would.
+    mutating func pull(_ emit: (MemoryFrame) -> Void) {
+        while credit > 0, var slice = queue.popFirst() {
+            let length = min(credit, slice.count)
+            emit(.data(stream: stream, bytes: [UInt8](slice.buffer.prefix(length))))
+            credit -= length
+            slice.removeFirst(length)
+            guard slice.count > 0 else { continue }
+            // Back in front of the rest.
+            var rest = BufferChain()
+            swap(&rest, &queue)
+            let pool = slice.chunk.header.pointee.pool.takeUnretainedValue()
+            queue.append(slice, pool: pool)
+            while let next = rest.popFirst() { queue.append(next, pool: pool) }
+        }
+        if hasEnd, !endSent, queue.isEmpty {
+            endSent = true
+            emit(.end(stream: stream))
+        }
+    }
+}
+
+/// A server connection with many streams at once, in memory.
+final class MemoryServerConnection {
+    /// As HTTP/2 would bound a stream's queue.
+    static let highMark = 64 * 1024
+    static let lowMark = 16 * 1024
+
+    let worker: Worker
+    private(set) var streams: [Int: MemoryServerStream] = [:]
+    var sent: [MemoryFrame] = []
+
+    init(worker: Worker) { self.worker = worker }
+
+    func open(stream id: Int, path: String, hasBody: Bool) -> MemoryServerStream {
+        let stream = MemoryServerStream(id: id, connection: self, path: path, hasBody: hasBody)
+        streams[id] = stream
+        stream.begin()
+        return stream
+    }
+
+    func closed(_ stream: MemoryServerStream) { streams[stream.id] = nil }
+}
+
+final class MemoryServerStream: ServerStream {
+    let id: Int
+    private let connection: MemoryServerConnection
+    let requestHead: RequestHead
+    let downstream: DownstreamInfo
+    private var sink: (any RequestSink)?
+    private var sender: MemorySender
+    private var wasCongested = false
+    private let hasBody: Bool
+    private(set) var isPaused = false
+    private(set) var ended = false
+    private(set) var wasReset = false
+
+    init(id: Int, connection: MemoryServerConnection, path: String, hasBody: Bool) {
+        self.id = id
+        self.connection = connection
+        self.hasBody = hasBody
+        sender = MemorySender(stream: id)
+        requestHead = connection.worker.takeRequestHead()
+        guard let peer = SocketAddress(numericHost: "192.0.2.7", port: 1234) else { preconditionFailure("an address") }
+        downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .https)
+        fill(path)
+    }
+
+    /// Pseudo-headers become a head, as a HEADERS frame's would.
+    private func fill(_ path: String) {
+        let text = Array("POST\(path)mux.example.com".utf8)
+        let slice = text.withUnsafeBytes { ByteSlice(copying: $0, pool: connection.worker.loop.pool) }
+        let start = slice.bytes
+        requestHead.backing = slice.share()
+        requestHead.method = .post
+        requestHead.methodBytes = UnsafeRawBufferPointer(start: start, count: 4)
+        requestHead.target = UnsafeMutableRawBufferPointer(start: start + 4, count: path.utf8.count)
+        requestHead.pathLength = path.utf8.count
+        requestHead.authority = UnsafeRawBufferPointer(start: start + 4 + path.utf8.count, count: 15)
+        requestHead.hostLength = 15
+        requestHead.framing = hasBody ? .chunked : .none
+    }
+
+    func begin() {
+        let sink = connection.worker.beginExchange(on: self)
+        self.sink = sink
+        sink.receive(fromDownstream: .request(requestHead, last: !hasBody))
+    }
+
+    /// A DATA frame from the client. Returns whether its bytes may be credited to the peer at once.
+    func data(_ bytes: [UInt8]) -> Bool {
+        let slice = bytes.withUnsafeBytes { ByteSlice(copying: $0, pool: connection.worker.loop.pool) }
+        sink?.receive(fromDownstream: .body(slice))
+        return !isPaused
+    }
+
+    func trailers(_ name: StaticString, _ value: StaticString) {
+        let trailers = Trailers()
+        trailers.block.append(.other, name, value: value)
+        sink?.receive(fromDownstream: .trailers(trailers))
+    }
+
+    func clientEnded() { sink?.receive(fromDownstream: .end) }
+
+    /// RST_STREAM.
+    func clientReset() {
+        let sink = sink
+        self.sink = nil
+        sink?.receive(fromDownstream: .reset(ProxyError(source: .downstream, cause: .connectionClosed)))
+        release()
+    }
+
+    /// WINDOW_UPDATE.
+    func grant(_ credit: Int) {
+        sender.credit += credit
+        sender.pull { connection.sent.append($0) }
+        guard wasCongested, sender.queued <= MemoryServerConnection.lowMark else { return }
+        wasCongested = false
+        sink?.downstreamHasRoom()
+    }
+
+    var mostQueued: Int { sender.mostQueued }
+
+    // MARK: ServerStream
+
+    var isCongested: Bool {
+        guard sender.queued >= MemoryServerConnection.highMark else { return false }
+        wasCongested = true
+        return true
+    }
+
+    func pauseReading() { isPaused = true }
+    func resumeReading() { isPaused = false }
+
+    func send(_ event: consuming MessageEvent) {
+        switch consume event {
+        case .response(let head, let last):
+            connection.sent.append(.head(stream: id, status: head.status))
+            if last { sender.end() }
+        case .body(let slice):
+            sender.append(slice, connection.worker.loop.pool)
+        case .trailers(let trailers):
+            let field = trailers.block.fields[0]
+            connection.sent.append(
+                .trailer(
+                    stream: id, name: String(decoding: field.nameBytes, as: UTF8.self),
+                    value: String(decoding: field.valueBytes, as: UTF8.self)))
+        case .end:
+            sender.end()
+        case .reset:
+            wasReset = true
+            sender.drop()
+            connection.sent.append(.reset(stream: id))
+        case .request:
+            preconditionFailure("a server stream does not send requests")
+        }
+        sender.pull { connection.sent.append($0) }
+    }
+
+    func exchangeEnded() {
+        sink = nil
+        ended = true
+        release()
+    }
+
+    private func release() {
+        connection.worker.recycle(requestHead)
+        connection.closed(self)
+    }
+}
+
+/// One connection to an upstream that carries every request of its pool at once, and echoes each body.
+final class MemoryPool: ConnectionPool {
+    private(set) var streams: [MemoryClientStream] = []
+    /// Bytes the upstream takes before it has to be granted more.
+    var initialCredit = Int.max
+
+    override func lease(to sink: any ResponseSink) -> (any ClientStream)? {
+        let stream = MemoryClientStream(id: streams.count, sink: sink, host: host, credit: initialCredit)
+        streams.append(stream)
+        return stream
+    }
+}
+
+final class MemoryClientStream: ClientStream {
+    let id: Int
+    private var sink: (any ResponseSink)?
+    private let host: ServerHost
+    private var sender: MemorySender
+    private var wasCongested = false
+    private(set) var path = ""
+    private(set) var forwardedFor = ""
+    private(set) var isPaused = false
+    private(set) var isCancelled = false
+    private(set) var gotEnd = false
+    /// What the upstream has read of the request's body.
+    private(set) var received: [UInt8] = []
+    private(set) var receivedTrailer: String?
+
+    init(id: Int, sink: any ResponseSink, host: ServerHost, credit: Int) {
+        self.id = id
+        self.sink = sink
+        self.host = host
+        sender = MemorySender(stream: id)
+        sender.credit = credit
+    }
+
+    var mostQueued: Int { sender.mostQueued }
+
+    var isCongested: Bool {
+        guard sender.queued >= MemoryServerConnection.highMark else { return false }
+        wasCongested = true
+        return true
+    }
+
+    func pauseReading() { isPaused = true }
+    func resumeReading() { isPaused = false }
+
+    func cancel() {
+        isCancelled = true
+        sink = nil
+        sender.drop()
+    }
+
+    func send(_ event: consuming MessageEvent) {
+        switch consume event {
+        case .request(let head, let last):
+            path = String(decoding: head.path, as: UTF8.self)
+            let index = head.block.firstIndex(of: .xForwardedFor)
+            if index >= 0 { forwardedFor = String(decoding: head.block.fields[index].valueBytes, as: UTF8.self) }
+            if last { sender.end() }
+        case .body(let slice): sender.append(slice, host.loop.pool)
+        case .trailers(let trailers):
+            receivedTrailer = String(decoding: trailers.block.fields[0].nameBytes, as: UTF8.self)
+        case .end: sender.end()
+        case .reset: cancel()
+        case .response: preconditionFailure("a client stream does not send responses")
+        }
+        pull()
+    }
+
+    /// The upstream can take so many bytes more.
+    func grant(_ credit: Int) {
+        sender.credit += credit
+        pull()
+        guard wasCongested, sender.queued <= MemoryServerConnection.lowMark else { return }
+        wasCongested = false
+        sink?.upstreamHasRoom()
+    }
+
+    private func pull() {
+        sender.pull { frame in
+            switch frame {
+            case .data(_, let bytes): received += bytes
+            case .end: gotEnd = true
+            default: break
+            }
+        }
+    }
+
+    // MARK: What the upstream answers
+
+    func answer(status: Int, last: Bool = false) {
+        let head = host.takeResponseHead()
+        head.status = status
+        head.framing = last ? .none : .chunked
+        sink?.receive(fromUpstream: .response(head, last: last))
+        host.recycle(head)
+        if last { sink = nil }
+    }
+
+    func answer(body: [UInt8]) {
+        let slice = body.withUnsafeBytes { ByteSlice(copying: $0, pool: host.loop.pool) }
+        sink?.receive(fromUpstream: .body(slice))
+    }
+
+    func answer(trailer name: StaticString, _ value: StaticString) {
+        let trailers = Trailers()
+        trailers.block.append(.other, name, value: value)
+        sink?.receive(fromUpstream: .trailers(trailers))
+    }
+
+    func answerEnd() {
+        let sink = sink
+        self.sink = nil
+        sink?.receive(fromUpstream: .end)
+    }
+
+    func fail() {
+        let sink = sink
+        self.sink = nil
+        sink?.receive(fromUpstream: .reset(ProxyError(source: .upstream, cause: .connectionClosed)))
+    }
+}
+
+/// A worker whose endpoints are in memory: both sides of an exchange speak a multiplexed protocol without a socket.
+final class MemoryWorker: Worker {
+    private(set) var pools: [MemoryPool] = []
+    var upstreamCredit = Int.max
+
+    override func makePool(to address: EndpointAddress, _ plan: ClusterPlan) -> ConnectionPool {
+        let pool = MemoryPool(host: self, address: address, plan: plan)
+        pool.initialCredit = upstreamCredit
+        pools.append(pool)
+        return pool
+    }
+
+    let retired: RetiredSnapshots
+    private let mail: Mailbox<WorkerMessage>
+
+    private init(mail: Mailbox<WorkerMessage>, retired: RetiredSnapshots) {
+        self.mail = mail
+        self.retired = retired
+        super.init(index: 0, mailbox: mail, serverName: ServerName("weir"), retired: retired)
+    }
+
+    /// A worker that serves one route to one cluster on listener slot 0.
+    static func serving(upstreamCredit: Int = .max) throws -> MemoryWorker {
+        let worker = MemoryWorker(mail: Mailbox(), retired: RetiredSnapshots(notify: {}))
+        worker.upstreamCredit = upstreamCredit
+        worker.adopt(try Self.snapshot())
+        return worker
+    }
+
+    /// Posts the generation and lets the worker take it.
+    func adopt(_ snapshot: Snapshot) {
+        mail.post(.adopt(snapshot, slots: snapshot.listeners.indices.map { $0 }, ticket: AdoptionTicket(workers: 1, done: {})))
+        loop.tick(wait: true)
+    }
+
+    /// What the worker reports of itself.
+    func report() -> EngineStats {
+        let answer = Mutex(EngineStats())
+        mail.post(.stats(StatsCollector(workers: 1) { stats in answer.withLock { $0 = stats } }))
+        loop.tick(wait: true)
+        return answer.withLock { $0 }
+    }
+
+    static func snapshot(
+        generation: UInt64 = 1, endpoints: [String] = ["192.0.2.1"], hasCluster: Bool = true
+    ) throws -> Snapshot {
+        var spec = ClusterSpec(name: "outbound|80||echo")
+        spec.endpoints = try endpoints.map { text in
+            guard let target = EndpointTarget(text) else { throw NotAnAddress() }
+            return ClusterSpec.Endpoint(target, port: 80)
+        }
+        let route = RouteSpec(
+            conditions: [],
+            destinations: [
+                RouteSpec.Destination(clusterID: hasCluster ? 0 : -1, weight: 1, clusterName: spec.name)
+            ],
+            origin: RouteOrigin(resource: "VirtualService default/echo", file: "test", line: 1))
+        let host = ListenerPlan.Host(pattern: "*", plan: VirtualHostPlan(routes: [route]))
+        return Snapshot(
+            generation: generation, listeners: [ListenerPlan(port: 80, bind: nil, hosts: [host])],
+            clusters: hasCluster ? [ClusterPlan(id: 0, spec: spec)] : [], clusterCapacity: 1)
+    }
+
+    private struct NotAnAddress: Error {}
+}
