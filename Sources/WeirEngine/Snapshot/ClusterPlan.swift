@@ -1,0 +1,109 @@
+/// Everything that makes up a cluster's plan; two equal specs make interchangeable plans.
+package struct ClusterSpec: Sendable, Hashable {
+    package struct Endpoint: Sendable, Hashable {
+        package var target: EndpointTarget
+        package var port: UInt16
+        /// At least 1.
+        package var weight: UInt32
+
+        package init(_ target: EndpointTarget, port: UInt16, weight: UInt32 = 1) {
+            self.target = target
+            self.port = port
+            self.weight = weight
+        }
+    }
+
+    /// Identity: `outbound|<port>|<subset>|<fqdn>`.
+    package var name: String
+    package var endpoints: [Endpoint] = []
+    package var balancer = BalancerPolicy.leastRequest
+    package var connectTimeoutMilliseconds = 10_000
+    package var idleTimeoutMilliseconds = 3_600_000
+
+    package init(name: String) {
+        self.name = name
+    }
+}
+
+/// How an endpoint is chosen (Istio: `loadBalancer.simple`).
+package enum BalancerPolicy: UInt8, Sendable, Hashable {
+    case leastRequest
+    case roundRobin
+    case random
+}
+
+/// One endpoint of a cluster on the hot path. Trivial; borrows from its `ClusterPlan`.
+struct EndpointPlan {
+    let address: EndpointAddress
+    let weight: UInt32
+    /// `ip:port` or the path, for logs.
+    let text: UnsafePointer<UInt8>
+    let textLength: UInt32
+
+    var textBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: text, count: Int(textLength)) }
+}
+
+/// A destination and its endpoints as of one generation; the same object serves later ones while nothing changes.
+package final class ClusterPlan: @unchecked Sendable {
+    // Sendable: immutable after init; what the pointers lead to is freed by deinit alone.
+
+    /// Stable over generations for one name.
+    package let id: Int32
+    package let spec: ClusterSpec
+    let endpoints: UnsafePointer<EndpointPlan>
+    let endpointCount: Int
+    let balancer: BalancerPolicy
+    /// All endpoints weigh the same.
+    let hasEqualWeights: Bool
+    let connectTimeoutMilliseconds: Int
+    let idleTimeoutMilliseconds: Int
+    /// The name's bytes, for logs and metrics.
+    let name: UnsafeRawBufferPointer
+    private let arena: UnsafeMutablePointer<UInt8>
+
+    package init(id: Int32, spec: ClusterSpec) {
+        self.id = id
+        self.spec = spec
+        balancer = spec.balancer
+        connectTimeoutMilliseconds = spec.connectTimeoutMilliseconds
+        idleTimeoutMilliseconds = spec.idleTimeoutMilliseconds
+        hasEqualWeights = spec.endpoints.allSatisfy { $0.weight == spec.endpoints[0].weight }
+
+        // A unix endpoint's text is its path: one copy serves both.
+        let texts = spec.endpoints.map { Self.text($0) }
+        let size = texts.reduce(spec.name.utf8.count) { $0 + $1.utf8.count }
+        let arena = UnsafeMutablePointer<UInt8>.allocate(capacity: max(size, 1))
+        var used = 0
+        func store(_ text: String) -> (start: UnsafePointer<UInt8>, count: Int) {
+            let start = arena + used
+            for byte in text.utf8 {
+                (arena + used).initialize(to: byte)
+                used += 1
+            }
+            return (UnsafePointer(start), (arena + used) - start)
+        }
+        let stored = store(spec.name)
+        name = UnsafeRawBufferPointer(start: stored.start, count: stored.count)
+        let plans = UnsafeMutablePointer<EndpointPlan>.allocate(capacity: max(texts.count, 1))
+        for (index, endpoint) in spec.endpoints.enumerated() {
+            let text = store(texts[index])
+            (plans + index).initialize(
+                to: EndpointPlan(
+                    address: EndpointAddress(endpoint.target, port: endpoint.port, path: text.start),
+                    weight: max(endpoint.weight, 1), text: text.start, textLength: UInt32(text.count)))
+        }
+        self.arena = arena
+        endpoints = UnsafePointer(plans)
+        endpointCount = texts.count
+    }
+
+    deinit {
+        UnsafeMutablePointer(mutating: endpoints).deallocate()
+        arena.deallocate()
+    }
+
+    private static func text(_ endpoint: ClusterSpec.Endpoint) -> String {
+        if case .unix(let path) = endpoint.target { return path }
+        return EndpointAddress(endpoint.target, port: endpoint.port).text
+    }
+}

@@ -1,0 +1,152 @@
+/// One route as the compiler states it.
+package struct RouteSpec: Sendable {
+    /// One entry of `route:`.
+    package struct Destination: Sendable, Hashable {
+        /// An interned cluster, or -1: no such host, subset or port, answered with 503 NC.
+        package var clusterID: Int32
+        package var weight: UInt32
+        /// `outbound|<port>|<subset>|<fqdn>`, also when there is no such cluster.
+        package var clusterName: String
+
+        package init(clusterID: Int32, weight: UInt32, clusterName: String) {
+            self.clusterID = clusterID
+            self.weight = weight
+            self.clusterName = clusterName
+        }
+    }
+
+    /// All must hold; none = every request.
+    package var conditions: [MatchCondition]
+    package var destinations: [Destination]
+    package var origin: RouteOrigin
+
+    package init(conditions: [MatchCondition], destinations: [Destination], origin: RouteOrigin) {
+        self.conditions = conditions
+        self.destinations = destinations
+        self.origin = origin
+    }
+}
+
+/// Where a route was written: for logs and dumps, never read to route.
+package struct RouteOrigin: Sendable, Hashable {
+    /// `VirtualService ns/name`.
+    package var resource: String
+    package var file: String
+    package var line: Int
+    /// Istio's route name (semantics 3.4), or empty.
+    package var name: String
+
+    package init(resource: String, file: String, line: Int, name: String = "") {
+        self.resource = resource
+        self.file = file
+        self.line = line
+        self.name = name
+    }
+}
+
+/// What a route does.
+enum RouteAction: UInt8 {
+    case forward
+}
+
+/// A route's action on the hot path. Trivial.
+struct RoutePlan {
+    var action: RouteAction
+    var firstDestination: Int32
+    var destinationCount: Int32
+    /// Sum of the weights of its destinations.
+    var totalWeight: UInt64
+}
+
+/// A weighted destination on the hot path. Trivial.
+struct DestinationPlan {
+    /// -1: no such cluster.
+    var clusterID: Int32
+    /// Sum of the weights up to and with this one.
+    var cumulativeWeight: UInt64
+}
+
+/// The routes of a virtual host, flat. One object serves every host and generation that have the same routes.
+package final class VirtualHostPlan: @unchecked Sendable {
+    // Sendable: immutable after init; what the pointers lead to is freed by deinit alone.
+
+    /// Up to so many destinations a scan beats halving.
+    private static let scannedDestinations = 4
+
+    private let table: RouteTable
+    private let routes: UnsafePointer<RoutePlan>
+    private let destinations: UnsafePointer<DestinationPlan>
+    /// As stated, for logs and dumps.
+    package let specs: [RouteSpec]
+
+    package convenience init(routes specs: [RouteSpec]) {
+        self.init(routes: specs, indexAbove: RouteTable.scannedRoutes)
+    }
+
+    init(routes specs: [RouteSpec], indexAbove: Int) {
+        self.specs = specs
+        table = RouteTable(specs.map(\.conditions), indexAbove: indexAbove)
+        var flat: [DestinationPlan] = []
+        let plans = UnsafeMutablePointer<RoutePlan>.allocate(capacity: max(specs.count, 1))
+        for (index, spec) in specs.enumerated() {
+            let first = flat.count
+            var total: UInt64 = 0
+            // A lone destination takes everything whatever its weight; among several, weight 0 means never.
+            for destination in spec.destinations where destination.weight > 0 || spec.destinations.count == 1 {
+                total += UInt64(max(destination.weight, 1))
+                flat.append(DestinationPlan(clusterID: destination.clusterID, cumulativeWeight: total))
+            }
+            (plans + index).initialize(
+                to: RoutePlan(
+                    action: .forward, firstDestination: Int32(first), destinationCount: Int32(flat.count - first),
+                    totalWeight: total))
+        }
+        routes = UnsafePointer(plans)
+        destinations = UnsafePointer(UnsafeMutablePointer.copy(of: flat))
+    }
+
+    deinit {
+        UnsafeMutablePointer(mutating: routes).deallocate()
+        UnsafeMutablePointer(mutating: destinations).deallocate()
+    }
+
+    package var routeCount: Int32 { table.count }
+
+    /// The first route behind `after` whose conditions all hold, or -1; start with -1, pass a route over by passing it.
+    func next(after: Int32, _ request: UnsafePointer<RouteQuery>) -> Int32 {
+        table.next(after: after, request)
+    }
+
+    /// The same answer, found by trying every route.
+    func linearNext(after: Int32, _ request: UnsafePointer<RouteQuery>) -> Int32 {
+        table.linearNext(after: after, request)
+    }
+
+    /// `route` must be one that `next` returned.
+    func plan(of route: Int32) -> RoutePlan { routes[Int(route)] }
+
+    /// Draws a destination by weight: its cluster id, or -1 for a cluster that does not exist. `random` is uniform over
+    /// all 64 bits and not looked at when there is one destination.
+    func pick(route: Int32, random: UInt64) -> Int32 {
+        let plan = routes[Int(route)]
+        let first = destinations + Int(plan.firstDestination)
+        let count = Int(plan.destinationCount)
+        if count <= 1 { return count == 1 ? first.pointee.clusterID : -1 }
+        // The high half of the product is uniform over 0..<total.
+        let point = random.multipliedFullWidth(by: plan.totalWeight).high
+        var low = 0
+        if count <= Self.scannedDestinations {
+            while first[low].cumulativeWeight <= point { low += 1 }
+            return first[low].clusterID
+        }
+        var high = count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if first[middle].cumulativeWeight <= point { low = middle + 1 } else { high = middle }
+        }
+        return first[low].clusterID
+    }
+
+    /// Where a route was written.
+    package func origin(of route: Int32) -> RouteOrigin { specs[Int(route)].origin }
+}
