@@ -15,6 +15,11 @@ enum MessageEvent: ~Copyable {
     case reset(ProxyError)
 }
 
+extension BodyFraming {
+    /// No byte of a body follows the head.
+    var isEmpty: Bool { self == .none || self == .length(0) }
+}
+
 /// Header lines behind a body.
 final class Trailers {
     var block = HeaderBlock()

@@ -258,7 +258,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         responseBegun = true
         responseKeepsAlive = head.keepAlive
         decoder = H1BodyDecoder(head.framing)
-        let last = head.framing == .none
+        let last = head.framing.isEmpty
         let receiver = sink
         if last { responseComplete(nothingFollows: nothingFollows) }
         receiver?.receive(fromUpstream: .response(head, last: last))

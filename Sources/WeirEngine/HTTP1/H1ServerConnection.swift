@@ -234,7 +234,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         answerCloses = !requestHead.keepAlive || host.isDraining
         writing = .awaitingAnswer
         let framing = requestHead.framing
-        let last = framing == .none
+        let last = framing.isEmpty
         reading = last ? .complete : .body
         decoder = H1BodyDecoder(framing)
         let sink = host.beginExchange(on: self)

@@ -76,4 +76,22 @@ enum LocalReply {
         }
         host.stampResponse(head)
     }
+
+    /// What a client is told whose request could not be read.
+    static func reason(_ error: H1Error) -> UnsafeRawBufferPointer {
+        let text: StaticString =
+            switch error {
+            case .malformed: "bad request: the message is not valid HTTP/1.1\n"
+            case .missingHost: "bad request: HTTP/1.1 needs a Host header\n"
+            case .badPath: "bad request: the path cannot be normalised\n"
+            case .schemeMismatch: "this listener serves plain http\n"
+            case .asteriskTarget, .connectMethod: ""
+            case .timedOut: "the request took too long to arrive\n"
+            case .versionTooLow: "HTTP/1.1 or newer is needed\n"
+            case .headTooLarge: "the request head is too large\n"
+            case .unsupportedTransferCoding: "only the transfer coding chunked is served\n"
+            case .versionNotSupported: "HTTP/1.1 is served here\n"
+            }
+        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
 }
