@@ -26,6 +26,46 @@ enum MethodToken: UInt8 {
     case trace
 }
 
+extension MethodToken {
+    /// The token of a method's bytes; `nil` for names that are no method.
+    ///
+    /// Methods are those Istio's gateway takes, upper-case (semantics 6.4): the registered ones in use, and those of WebDAV.
+    static func lookup(_ name: UnsafePointer<UInt8>, length: Int) -> MethodToken? {
+        switch length {
+        case 3 where ASCII.equals(name, "GET"): .get
+        case 3 where ASCII.equals(name, "PUT"): .put
+        case 4 where ASCII.equals(name, "POST"): .post
+        case 4 where ASCII.equals(name, "HEAD"): .head
+        case 5 where ASCII.equals(name, "PATCH"): .patch
+        case 5 where ASCII.equals(name, "TRACE"): .trace
+        case 6 where ASCII.equals(name, "DELETE"): .delete
+        case 7 where ASCII.equals(name, "OPTIONS"): .options
+        case 7 where ASCII.equals(name, "CONNECT"): .connect
+        default: isRarer(name, length) ? .other : nil
+        }
+    }
+
+    private static func isRarer(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+        let name = UnsafeRawBufferPointer(start: name, count: length)
+        func isOne(_ left: StaticString, _ right: StaticString) -> Bool {
+            ASCII.equals(name, left) || ASCII.equals(name, right)
+        }
+        return switch length {
+        case 3: ASCII.equals(name, "ACL")
+        case 4: isOne("BIND", "COPY") || isOne("LINK", "LOCK") || ASCII.equals(name, "MOVE")
+        case 5: isOne("MERGE", "MKCOL") || ASCII.equals(name, "PURGE")
+        case 6:
+            isOne("NOTIFY", "REBIND") || isOne("REPORT", "SEARCH") || isOne("SOURCE", "UNBIND")
+                || isOne("UNLINK", "UNLOCK")
+        case 8: isOne("CHECKOUT", "M-SEARCH") || ASCII.equals(name, "PROPFIND")
+        case 9: isOne("PROPPATCH", "SUBSCRIBE")
+        case 10: isOne("MKACTIVITY", "MKCALENDAR")
+        case 11: ASCII.equals(name, "UNSUBSCRIBE")
+        default: false
+        }
+    }
+}
+
 /// A request's start line and headers. Pooled and reused; owned by one stream at a time.
 ///
 /// All pointers lead into `backing` (or into the block's arena) and die with `reset`.
@@ -42,6 +82,8 @@ final class RequestHead {
     var pathLength = 0
     /// Host as received (absolute-form: the target's), port included, case kept.
     var authority = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Bytes of `authority` before its port's colon.
+    var hostLength = 0
     var scheme = Scheme.http
     /// 0 or 1 of HTTP/1.x.
     var minorVersion: UInt8 = 1
@@ -49,12 +91,14 @@ final class RequestHead {
     /// The peer wants the connection kept after this exchange.
     var keepAlive = true
     var expectsContinue = false
-    /// `Upgrade` was asked for (with `Connection: upgrade`).
+    /// `Upgrade` was asked for (with `Connection: upgrade`), to something other than h2c, which is ignored.
     var wantsUpgrade = false
     /// Content type is `application/grpc` or `application/grpc+...`.
     var isGRPC = false
 
     var path: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target[..<pathLength]) }
+    /// The authority without its port.
+    var host: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: authority[..<hostLength]) }
     /// Behind the `?`, or empty.
     var query: UnsafeRawBufferPointer {
         guard pathLength < target.count else { return UnsafeRawBufferPointer(start: nil, count: 0) }
@@ -69,6 +113,7 @@ final class RequestHead {
         target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
         pathLength = 0
         authority = UnsafeRawBufferPointer(start: nil, count: 0)
+        hostLength = 0
         scheme = .http
         minorVersion = 1
         framing = .none
