@@ -12,10 +12,6 @@ import Testing
         }
     }
 
-    private static func slice(_ bytes: [UInt8], _ pool: BufferPool) -> ByteSlice {
-        bytes.withUnsafeBytes { ByteSlice(copying: $0, pool: pool) }
-    }
-
     @Test func keepsOrderAcrossSlicesCopiesAndPartialConsumption() {
         let pool = BufferPool()
         do {
@@ -34,7 +30,7 @@ import Testing
                     model += bytes
                     copied += 1
                 case 1:
-                    chain.append(Self.slice(bytes, pool), pool: pool)
+                    chain.append(ByteSlice(bytes, pool), pool: pool)
                     model += bytes
                     moved += 1
                 case 2:
@@ -64,7 +60,7 @@ import Testing
         let pool = BufferPool()
         do {
             var chain = BufferChain()
-            for _ in 0..<10_000 { chain.append(Self.slice([1], pool), pool: pool) }
+            for _ in 0..<10_000 { chain.append(ByteSlice([1], pool), pool: pool) }
             #expect(chain.count == 10_000)
             #expect(chain.segmentCount <= 2)
         }
@@ -74,9 +70,9 @@ import Testing
     @Test func neverWritesIntoAChunkItShares() {
         let pool = BufferPool()
         do {
-            let shared = Self.slice(Array("abcdef".utf8), pool)
+            let shared = ByteSlice(Array("abcdef".utf8), pool)
             var chain = BufferChain()
-            let big = Self.slice(Array(repeating: 9, count: 500), pool)
+            let big = ByteSlice(Array(repeating: 9, count: 500), pool)
             chain.append(big.share(), pool: pool)
             [UInt8](repeating: 7, count: 10).withUnsafeBytes { chain.append(copying: $0, pool: pool) }
             #expect([UInt8](big.buffer) == Array(repeating: 9, count: 500))
@@ -89,7 +85,7 @@ import Testing
     @Test func removingAllGivesEveryChunkBack() {
         let pool = BufferPool()
         var chain = BufferChain()
-        for _ in 0..<20 { chain.append(Self.slice(Array(repeating: 1, count: 5000), pool), pool: pool) }
+        for _ in 0..<20 { chain.append(ByteSlice(Array(repeating: 1, count: 5000), pool), pool: pool) }
         #expect(pool.inUse == 20)
         chain.removeAll()
         #expect(pool.inUse == 0)

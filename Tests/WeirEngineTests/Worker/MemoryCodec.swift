@@ -104,7 +104,7 @@ final class MemoryServerStream: ServerStream {
     /// Pseudo-headers become a head, as a HEADERS frame's would.
     private func fill(_ path: String) {
         let text = Array("POST\(path)mux.example.com".utf8)
-        let slice = text.withUnsafeBytes { ByteSlice(copying: $0, pool: connection.worker.loop.pool) }
+        let slice = ByteSlice(text, connection.worker.loop.pool)
         let start = slice.bytes
         requestHead.backing = slice.share()
         requestHead.method = .post
@@ -124,7 +124,7 @@ final class MemoryServerStream: ServerStream {
 
     /// A DATA frame from the client. Returns whether its bytes may be credited to the peer at once.
     func data(_ bytes: [UInt8]) -> Bool {
-        let slice = bytes.withUnsafeBytes { ByteSlice(copying: $0, pool: connection.worker.loop.pool) }
+        let slice = ByteSlice(bytes, connection.worker.loop.pool)
         sink?.receive(fromDownstream: .body(slice))
         return !isPaused
     }
@@ -305,7 +305,7 @@ final class MemoryClientStream: ClientStream {
     }
 
     func answer(body: [UInt8]) {
-        let slice = body.withUnsafeBytes { ByteSlice(copying: $0, pool: host.loop.pool) }
+        let slice = ByteSlice(body, host.loop.pool)
         sink?.receive(fromUpstream: .body(slice))
     }
 
