@@ -17,18 +17,19 @@ package final class RegexSet: @unchecked Sendable {
     /// Compiles `pattern` `workers` times.
     package init(pattern: String, workers: Int) throws(Malformed) {
         precondition(workers > 0, "a regex needs a worker to run on")
-        self.pattern = pattern
-        programs = .allocate(capacity: workers)
-        count = workers
-        for worker in 0..<workers {
+        // Before any property is set: an init that throws later would run deinit.
+        var made: [OpaquePointer] = []
+        for _ in 0..<workers {
             switch Self.compile(pattern) {
-            case .success(let program): (programs + worker).initialize(to: program)
+            case .success(let program): made.append(program)
             case .failure(let malformed):
-                for made in 0..<worker { weir_re2_free(programs[made]) }
-                programs.deallocate()
+                for program in made { weir_re2_free(program) }
                 throw malformed
             }
         }
+        self.pattern = pattern
+        programs = .copy(of: made)
+        count = workers
     }
 
     deinit {
@@ -47,8 +48,8 @@ package final class RegexSet: @unchecked Sendable {
             let program = pattern.withUTF8 { text in
                 text.withMemoryRebound(to: CChar.self) { bytes in
                     // An empty pattern has no address of its own.
-                    weir_re2_compile(bytes.baseAddress ?? UnsafePointer(reason.baseAddress!), bytes.count,
-                        reason.baseAddress!, reason.count)
+                    let start = bytes.baseAddress ?? UnsafePointer(reason.baseAddress!)
+                    return weir_re2_compile(start, bytes.count, reason.baseAddress!, reason.count)
                 }
             }
             guard let program else {
