@@ -6,6 +6,8 @@ import Synchronization
 package final class OriginServer: Sendable {
     /// Answers one request on its connection; `false` closes the connection.
     package typealias Script = @Sendable (TestMessage, TestSocket) throws -> Bool
+    /// Has the connection from its first byte to its last.
+    package typealias RawScript = @Sendable (inout TestReader, TestSocket) throws -> Void
 
     private struct State {
         var requests: [TestMessage] = []
@@ -19,9 +21,16 @@ package final class OriginServer: Sendable {
     private let listener: Int32
     private let state = Mutex(State())
     private let script: Script
+    private let raw: RawScript?
 
-    package init(_ script: @escaping Script) throws {
+    package convenience init(_ script: @escaping Script) throws { try self.init(raw: nil, script) }
+
+    /// An origin that decides itself when it reads what.
+    package convenience init(raw: @escaping RawScript) throws { try self.init(raw: raw) { _, _ in false } }
+
+    private init(raw: RawScript?, _ script: @escaping Script) throws {
         self.script = script
+        self.raw = raw
         let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -36,7 +45,7 @@ package final class OriginServer: Sendable {
         guard status == 0 else { throw TestSocketError(description: "no port for a test origin") }
         listener = fd
         port = Int(UInt16(bigEndian: address.sin_port))
-        let thread = OriginThread { [self] in acceptAll() }
+        let thread = TestThread { [self] in acceptAll() }
         thread.start()
     }
 
@@ -79,7 +88,7 @@ package final class OriginServer: Sendable {
                 $0.connections.append(socket)
                 $0.accepted += 1
             }
-            OriginThread { [self] in serve(socket) }.start()
+            TestThread { [self] in serve(socket) }.start()
         }
         close(listener)
     }
@@ -87,7 +96,8 @@ package final class OriginServer: Sendable {
     private func serve(_ socket: TestSocket) {
         var reader = TestReader(socket)
         do {
-            while let request = try reader.next() {
+            try raw?(&reader, socket)
+            while raw == nil, let request = try reader.next() {
                 if request.isTruncated { break }
                 state.withLock { $0.requests.append(request) }
                 guard try script(request, socket) else { break }
@@ -104,7 +114,7 @@ package final class OriginServer: Sendable {
 }
 
 /// A detached thread with a closure.
-private final class OriginThread: Sendable {
+final class TestThread: Sendable {
     private let body: @Sendable () -> Void
 
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -115,7 +125,7 @@ private final class OriginThread: Sendable {
         let status = pthread_create(
             &thread, nil,
             { raw in
-                Unmanaged<OriginThread>.fromOpaque(raw!).takeRetainedValue().body()
+                Unmanaged<TestThread>.fromOpaque(raw!).takeRetainedValue().body()
                 return nil
             }, context)
         precondition(status == 0, "no thread for a test origin")

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// An HTTP/1.1 message as a test peer read it.
 package struct TestMessage: Sendable {
     package var startLine: String
@@ -127,6 +129,27 @@ package struct TestReader {
             }
         }
     }
+}
+
+/// Sends bytes from a thread of its own, so that the test can watch what happens meanwhile.
+package final class BackgroundSender: Sendable {
+    private let finished = Atomic(false)
+
+    /// Sends `prefix` and then `size` zero bytes.
+    package init(_ socket: TestSocket, prefix: String, size: Int) {
+        TestThread { [self] in
+            let piece = [UInt8](repeating: 0, count: 256 * 1024)
+            var left = size
+            guard (try? socket.send(prefix)) != nil else { return }
+            while left > 0 {
+                guard (try? socket.send(Array(piece.prefix(left)))) != nil else { return }
+                left -= min(left, piece.count)
+            }
+            finished.store(true, ordering: .releasing)
+        }.start()
+    }
+
+    package var isDone: Bool { finished.load(ordering: .acquiring) }
 }
 
 /// A client's keep-alive connection to a loopback port.

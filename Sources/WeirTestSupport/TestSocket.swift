@@ -4,6 +4,8 @@ import Glibc
 /// What a test peer could not do in time.
 package struct TestSocketError: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// A blocking socket with a deadline on every call: the raw bytes of both sides of a test.
