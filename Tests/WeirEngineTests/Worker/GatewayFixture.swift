@@ -44,7 +44,9 @@ final class GatewayFixture: Sendable {
     ) throws -> Snapshot {
         var spec = ClusterSpec(name: "outbound|80||origin.default.svc.cluster.local")
         spec.balancer = .roundRobin
-        spec.endpoints = origins.map { ClusterSpec.Endpoint(.ipv4([127, 0, 0, 1]), port: UInt16($0)) }
+        spec.endpoints = origins.compactMap { port in
+            EndpointTarget("127.0.0.1").map { ClusterSpec.Endpoint($0, port: UInt16(port)) }
+        }
         configure(&spec)
         func route(_ conditions: [MatchCondition], _ cluster: Int32) -> RouteSpec {
             RouteSpec(
