@@ -2,7 +2,7 @@ import Glibc
 
 /// Byte classes, caseless comparison and number writing for ASCII protocols.
 ///
-/// The tables are string literals: their address is a constant, where a global `let` would cost a once-check per access.
+/// The tables are string literals: their address is a constant, where a global `let` costs a once-check per access.
 enum ASCII {
     static let tab: UInt8 = 0x09
     static let lineFeed: UInt8 = 0x0a
@@ -73,7 +73,7 @@ enum ASCII {
         return table.utf8Start
     }
 
-    /// 256 entries: not 0 for what a registered name in a URI may hold (RFC 3986 section 3.2.2), less comma and percent.
+    /// 256 entries: not 0 for what a registered name may hold (RFC 3986 section 3.2.2), less comma and percent.
     static var hostTable: UnsafePointer<UInt8> {
         let table: StaticString = """
             \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
@@ -128,8 +128,8 @@ enum ASCII {
         var next = start
         while end - next >= 8 {
             let word = UInt64(littleEndian: UnsafeRawPointer(next).loadUnaligned(as: UInt64.self))
-            // A byte's top bit says "below 0x20" and "is 0x7f". A borrow can only mark bytes behind a true hit, and only the
-            // first mark is used; the wrap is the method.
+            // A byte's top bit says "below 0x20" and "is 0x7f". A borrow can only mark bytes behind a true hit, and only
+            // the first mark is used; the wrap is the method.
             let flipped = word ^ 0x7f7f_7f7f_7f7f_7f7f
             let below = (word &- 0x2020_2020_2020_2020) & ~word
             let equal = (flipped &- 0x0101_0101_0101_0101) & ~flipped
@@ -223,7 +223,7 @@ enum ASCII {
         return text.utf8CodeUnitCount
     }
 
-    /// Copies `count` bytes that do not overlap the destination. Short runs, the common case, cost no call.
+    /// Copies `count` bytes that do not overlap the destination; short runs, the common case, cost no call.
     @inline(__always)  // as above
     static func copy(_ source: UnsafeRawPointer, into out: UnsafeMutablePointer<UInt8>, count: Int) {
         if count > 32 {

@@ -1,6 +1,6 @@
-/// A fast generator for load balancing, weights and request ids; never for secrets. One per worker.
+/// A fast generator for load balancing, weights and request ids; never for secrets.
 ///
-/// wyrand: one multiplication a number, passes the usual statistical batteries.
+/// One per worker. wyrand: one multiplication a number, passes the usual statistical batteries.
 struct FastRandom: RandomNumberGenerator {
     private var state: UInt64
 

@@ -21,7 +21,7 @@ struct HTTPDate: ~Copyable {
         return UnsafeRawBufferPointer(start: text, count: Self.length)
     }
 
-    /// `Sun, 06 Nov 1994 08:49:37 GMT`
+    /// Writes as in `Sun, 06 Nov 1994 08:49:37 GMT`.
     private func write(_ unixSeconds: Int) {
         let days = unixSeconds >= 0 ? unixSeconds / 86_400 : (unixSeconds - 86_399) / 86_400
         let second = unixSeconds - days * 86_400

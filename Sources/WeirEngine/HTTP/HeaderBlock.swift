@@ -64,15 +64,6 @@ struct HeaderBlock: ~Copyable {
         return true
     }
 
-    /// Adds a line under a name of Weir's own; the value must live until `reset`.
-    mutating func append(_ token: HeaderName, value: UnsafeRawBufferPointer) -> Bool {
-        guard let bytes = value.baseAddress else { return true }
-        let name = token.text
-        return append(
-            token, name: name.utf8Start, nameLength: name.utf8CodeUnitCount,
-            value: bytes.assumingMemoryBound(to: UInt8.self), valueLength: value.count)
-    }
-
     /// Makes the first `count` entries of `fields`, written by a parser, the block's lines.
     mutating func commit(count: Int) {
         precondition(count >= 0 && count <= Self.capacity, "more lines than the block has room for")

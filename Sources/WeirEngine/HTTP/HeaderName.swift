@@ -35,7 +35,9 @@ enum HeaderName: UInt8, CaseIterable {
     case xForwardedProto
     case xRequestID
 
-    /// The name as it stands on the wire. `other` and `xEnvoyControl` stand for many names and have none.
+    /// The name as it stands on the wire.
+    ///
+    /// `other` and `xEnvoyControl` stand for many names and have none.
     var text: StaticString {
         switch self {
         case .other, .xEnvoyControl: ""
@@ -130,7 +132,9 @@ extension HeaderName {
         return ASCII.equals(name, "x-forwarded-client-cert") ? .xForwardedClientCert : .other
     }
 
-    /// Names in `x-envoy-`. Those not listed are ordinary and pass through (semantics 6.1).
+    /// The token of a name in `x-envoy-`.
+    ///
+    /// Those not listed are ordinary and pass through (semantics 6.1).
     private static func lookupEnvoy(_ name: UnsafePointer<UInt8>, _ length: Int) -> HeaderName {
         guard ASCII.equals(name, "x-envoy-") else { return .other }
         let rest = UnsafeRawBufferPointer(start: name + 8, count: length - 8)

@@ -29,7 +29,7 @@ enum MethodToken: UInt8 {
 extension MethodToken {
     /// The token of a method's bytes; `nil` for names that are no method.
     ///
-    /// Methods are those Istio's gateway takes, upper-case (semantics 6.4): the registered ones in use, and those of WebDAV.
+    /// Methods are those Istio's gateway takes, upper-case: the registered ones in use, and those of WebDAV.
     static func lookup(_ name: UnsafePointer<UInt8>, length: Int) -> MethodToken? {
         switch length {
         case 3 where ASCII.equals(name, "GET"): .get
@@ -66,9 +66,10 @@ extension MethodToken {
     }
 }
 
-/// A request's start line and headers. Pooled and reused; owned by one stream at a time.
+/// A request's start line and headers.
 ///
-/// All pointers lead into `backing` (or into the block's arena) and die with `reset`.
+/// Pooled and reused; owned by one stream at a time. All pointers lead into `backing` (or into the block's arena) and die
+/// with `reset`. Says nothing sound when a parser has refused it.
 final class RequestHead {
     var block = HeaderBlock()
     /// Keeps the received bytes alive.
@@ -124,7 +125,9 @@ final class RequestHead {
     }
 }
 
-/// A response's status line and headers. Pooled and reused; owned by one stream at a time.
+/// A response's status line and headers.
+///
+/// Pooled and reused; owned by one stream at a time.
 final class ResponseHead {
     var block = HeaderBlock()
     var backing: ByteSlice?

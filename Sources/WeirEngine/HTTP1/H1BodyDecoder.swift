@@ -1,10 +1,10 @@
-/// Finds a message's body in the bytes behind its head (RFC 9112 sections 6 and 7). Pure; any split gives the same body.
+/// Finds a message's body in the bytes behind its head (RFC 9112 sections 6 and 7).
 ///
-/// Chunk extensions and trailers are checked, bounded and dropped.
+/// Pure; any split gives the same body. Chunk extensions and trailers are checked, bounded and dropped.
 struct H1BodyDecoder {
     /// What one call made of its bytes.
     struct Step: Equatable {
-        /// Bytes used up. Nothing of the body is among them but the one run below.
+        /// Bytes used up; nothing of the body is among them but the one run below.
         var consumed = 0
         /// Body bytes inside the consumed ones.
         var bodyStart = 0
@@ -63,7 +63,7 @@ struct H1BodyDecoder {
     /// The body ends with the connection, so that is no failure.
     var isUntilClose: Bool { state == .untilClose }
 
-    /// Reads on. Repeat with what was not consumed until `finished`, `failed` or all bytes are used up.
+    /// Reads on; repeat with what was not consumed until `finished`, `failed` or all bytes are used up.
     mutating func next(_ bytes: UnsafePointer<UInt8>, count: Int) -> Step {
         var step = Step()
         switch state {

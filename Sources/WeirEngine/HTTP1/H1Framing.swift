@@ -146,7 +146,7 @@ struct H1Framing {
     /// How a request's body is delimited (RFC 9112 section 6.3); `nil` when two fields say it.
     func requestFraming() -> BodyFraming? {
         if isChunked { return lengthIndex < 0 ? .chunked : nil }
-        return length > 0 ? .length(length) : BodyFraming.none
+        return lengthIndex < 0 ? BodyFraming.none : .length(length)
     }
 
     /// How a response's body is delimited; `nil` when the fields contradict each other or the version.
@@ -155,8 +155,7 @@ struct H1Framing {
         if isChunked, lengthIndex >= 0 || minorVersion == 0 { return nil }
         if requestMethod == .head || status < 200 || status == 204 || status == 304 { return BodyFraming.none }
         if isChunked { return .chunked }
-        guard lengthIndex >= 0 else { return .untilClose }
-        return length > 0 ? .length(length) : BodyFraming.none
+        return lengthIndex < 0 ? .untilClose : .length(length)
     }
 
     /// Whether the connection outlives the exchange (section 9.3).
@@ -164,8 +163,10 @@ struct H1Framing {
 
     var wantsUpgrade: Bool { listsUpgrade && namesUpgrade }
 
-    /// Drops the fields `Connection` names. A name with a token of its own is end to end whatever a peer claims: nobody
-    /// removes a host, a length, a cookie or a forwarded address this way.
+    /// Drops the fields that `Connection` names (RFC 9110 section 7.6.1).
+    ///
+    /// A name with a token of its own is end to end whatever a peer claims: nobody removes a host, a length, a cookie or
+    /// a forwarded address this way.
     func removeNamed(_ fields: UnsafeMutablePointer<HeaderField>, count: Int) {
         guard namesFields else { return }
         for line in 0..<count where fields[line].token == .connection {

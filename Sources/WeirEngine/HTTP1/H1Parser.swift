@@ -14,7 +14,9 @@ struct H1Limits {
     static let eagerBytes = 64
 }
 
-/// Why a head or a body was refused. `status` is the answer a client gets; for responses each means a bad gateway.
+/// Why a head or a body was refused.
+///
+/// `status` is the answer a client gets; for responses each means a bad gateway.
 enum H1Error: UInt8, Error {
     /// Bytes that are no HTTP/1.1 message, or one that could be read in two ways.
     case malformed
@@ -93,7 +95,7 @@ struct H1Parser {
         hasStartLine = false
     }
 
-    /// Reads a request head from bytes that begin with its first byte; each call passes all of them again, and maybe more.
+    /// Reads a request head from bytes that begin with its first byte; each call passes all of them again, and more.
     mutating func parseRequest(
         _ bytes: UnsafeMutablePointer<UInt8>, count: Int, into head: RequestHead
     ) -> H1ParseResult {
@@ -127,7 +129,9 @@ struct H1Parser {
         }
     }
 
-    /// Searches new bytes for line ends. `nil`: the start line or the head has become complete, reading is worth it.
+    /// Searches new bytes for line ends.
+    ///
+    /// `nil`: the start line or the head has become complete, reading is worth it.
     private mutating func searchEnd(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> H1ParseResult? {
         var worthReading = !hasStartLine && count <= H1Limits.eagerBytes
         while scanned < count, let found = memchr(bytes + scanned, Int32(ASCII.lineFeed), count - scanned) {

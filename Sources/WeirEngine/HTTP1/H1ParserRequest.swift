@@ -198,7 +198,7 @@ struct H1RequestReader {
             return .malformed
         }
         if path == targetEnd || path.pointee != ASCII.slash {
-            // No path means "/". The authority moves one byte into the scheme's slashes and leaves its last byte for it.
+            // No path means "/". The authority moves a byte into the scheme's slashes and leaves its last one for it.
             memmove(authority - 1, authority, length)
             authority -= 1
             path -= 1
@@ -240,8 +240,10 @@ enum H1Authority {
         return port <= 65_535 ? host : nil
     }
 
-    /// A registered name or IPv4 address: up to the first byte that neither may hold. Commas and escapes, though in the
-    /// grammar, are refused: two hosts joined by a list, and a second spelling of one host, serve only confusion.
+    /// Length of a registered name or IPv4 address: up to the first byte that neither may hold.
+    ///
+    /// Commas and escapes, though in the grammar, are refused: two hosts joined to a list, and a second spelling of one
+    /// host, serve only confusion.
     private static func nameLength(_ bytes: UnsafeRawBufferPointer) -> Int? {
         let table = ASCII.hostTable
         var length = 0

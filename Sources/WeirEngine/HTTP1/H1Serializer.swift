@@ -7,7 +7,7 @@ import Glibc
 enum H1Serializer {
     private typealias Out = UnsafeMutablePointer<UInt8>
 
-    /// Room for what a head has besides its fields, method, target and authority: versions, `host`, framing, `connection`.
+    /// Room for what a head has besides its fields, method, target and authority.
     private static let fixedBytes = 160
 
     // MARK: Requests
@@ -42,7 +42,7 @@ enum H1Serializer {
 
     /// Writes a final response's head; returns the bytes written.
     ///
-    /// With `.none`, a `content-length` among the fields stays: answers to HEAD, and 304, tell a length they do not have.
+    /// With `.none`, a `content-length` among the fields stays: answers to HEAD and 304 tell a length they do not have.
     static func writeResponse(
         _ head: ResponseHead, framing: BodyFraming, close: Bool, into out: UnsafeMutablePointer<UInt8>
     ) -> Int {

@@ -2,13 +2,13 @@ import Glibc
 
 /// Brings a path into the one form that routes are matched against and upstreams see (Istio's BASE normalisation).
 ///
-/// Resolves dot segments (RFC 3986 section 5.2.4) after turning `\` into `/` and decoding escapes of unreserved characters,
-/// `%2e` among them. Repeated slashes, `%2F`, `%5C` and invalid escapes stay as they are; the query is not touched.
+/// Resolves dot segments (RFC 3986 section 5.2.4) after turning `\` into `/` and decoding escapes of unreserved
+/// characters, `%2e` among them. Repeated slashes, `%2F`, `%5C` and invalid escapes stay; the query is not touched.
 enum PathNormalization {
     /// Normalises an origin-form target in place, and cuts its fragment off.
     ///
-    /// Returns the path's length and the whole's, neither longer than before; `nil` for an escaped NUL. Linear: each byte
-    /// is written once and taken back at most once.
+    /// Returns the path's length and the whole's, neither longer than before; `nil` for an escaped NUL. Linear: each
+    /// byte is written once and taken back at most once.
     static func apply(_ target: UnsafeMutablePointer<UInt8>, count: Int) -> (path: Int, target: Int)? {
         let whole = offset(of: ASCII.hash, in: target, count: count)
         let oldPath = offset(of: ASCII.question, in: target, count: whole)
@@ -73,8 +73,8 @@ enum PathNormalization {
         return ASCII.isUnreserved(byte) ? byte : ASCII.percent
     }
 
-    /// Where writing goes on behind the segment that ends at `end`: before its slash when it is a dot segment, and before the
-    /// slash of the one it takes back when it is `..`; the root is never left.
+    /// Where writing goes on behind the segment that ends at `end`: before its slash when it is a dot segment, and before
+    /// the slash of the one it takes back when it is `..`; the root is never left.
     private static func closeSegment(_ path: UnsafeMutablePointer<UInt8>, _ end: Int) -> Int {
         if end >= 2, path[end - 1] == ASCII.dot, path[end - 2] == ASCII.slash { return end - 2 }
         guard end >= 3, path[end - 1] == ASCII.dot, path[end - 2] == ASCII.dot, path[end - 3] == ASCII.slash else {
