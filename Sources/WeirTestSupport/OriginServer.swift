@@ -1,6 +1,6 @@
 import CWeir
 import Glibc
-import Synchronization
+import WeirEngine
 
 /// A scripted backend on a free loopback port: a thread a connection, every request handed to the script.
 package final class OriginServer: Sendable {
@@ -19,7 +19,7 @@ package final class OriginServer: Sendable {
 
     package let port: Int
     private let listener: Int32
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let script: Script
     private let raw: RawScript?
 

@@ -1,4 +1,3 @@
-import Synchronization
 
 /// An event loop for cold code: configuration, signals, timers. Created and used on one thread; closures are fine here.
 package final class ControlLoop {

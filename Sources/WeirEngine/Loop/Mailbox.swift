@@ -1,10 +1,9 @@
 import CWeir
 import Glibc
-import Synchronization
 
 /// The only door into a loop from another thread. Everything behind it is confined to the loop's thread.
 final class Mailbox<Message: Sendable>: Sendable {
-    private let pending = Mutex<[Message]>([])
+    private let pending = Guarded<[Message]>([])
     /// Readable when messages wait. Owned; closed when the mailbox dies.
     let wakeDescriptor: Int32
 

@@ -1,6 +1,5 @@
 import CWeir
 import Glibc
-import Synchronization
 
 /// How the data plane runs; everything else comes with the configuration.
 package struct EngineOptions: Sendable {
@@ -57,7 +56,7 @@ package final class Engine: Sendable {
     private let mailboxes: [Mailbox<WorkerMessage>]
     private let retired: RetiredSnapshots
     /// Written by the control thread only; the lock is for readers of `listeningPorts`.
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     package init(options: EngineOptions) {
         precondition(options.workers > 0, "an engine needs a worker")

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// A request to one of the process's own servers, read whole; its body is dropped.
 package struct LocalRequest: Sendable {
@@ -52,7 +51,7 @@ package final class LocalServers: Sendable {
 
     private let name: String
     private let mailbox = Mailbox<LocalMessage>()
-    private let thread = Mutex<pthread_t?>(nil)
+    private let thread = Guarded<pthread_t?>(nil)
 
     package init(name: String) { self.name = name }
 

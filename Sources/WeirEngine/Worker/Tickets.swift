@@ -43,11 +43,11 @@ final class StatsCollector: Sendable {
         var left: Int
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     private let reply: @Sendable (EngineStats) -> Void
 
     init(workers: Int, reply: @escaping @Sendable (EngineStats) -> Void) {
-        state = Mutex(State(left: workers))
+        state = Guarded(State(left: workers))
         self.reply = reply
     }
 
@@ -63,7 +63,7 @@ final class StatsCollector: Sendable {
 
 /// Generations no worker needs any more, waiting to be freed by the control thread.
 final class RetiredSnapshots: Sendable {
-    private let snapshots = Mutex<[Snapshot]>([])
+    private let snapshots = Guarded<[Snapshot]>([])
     private let notify: @Sendable () -> Void
 
     /// `notify` runs on a worker's thread when something is waiting.

@@ -94,7 +94,7 @@ final class Flag: Sendable {
 }
 
 private final class StatsBox: Sendable {
-    private let stats = Mutex<EngineStats?>(nil)
+    private let stats = Guarded<EngineStats?>(nil)
     func put(_ value: EngineStats) { stats.withLock { $0 = value } }
     var value: EngineStats? { stats.withLock { $0 } }
 }

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 @testable import WeirEngine
 
@@ -365,7 +364,7 @@ final class MemoryWorker: Worker {
 
     /// What the worker reports of itself.
     func report() -> EngineStats {
-        let answer = Mutex(EngineStats())
+        let answer = Guarded(EngineStats())
         mail.post(.stats(StatsCollector(workers: 1) { stats in answer.withLock { $0 = stats } }))
         loop.tick(wait: true)
         return answer.withLock { $0 }
