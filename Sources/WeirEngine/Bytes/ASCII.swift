@@ -128,8 +128,8 @@ enum ASCII {
         var next = start
         while end - next >= 8 {
             let word = UInt64(littleEndian: UnsafeRawPointer(next).loadUnaligned(as: UInt64.self))
-            // A byte's top bit says "below 0x20" and "is 0x7f". A borrow can only mark bytes behind a true hit, and only
-            // the first mark is used; the wrap is the method.
+            // A byte's top bit says "below 0x20" and "is 0x7f". A borrow can only mark bytes behind a true hit, and
+            // only the first mark is used; the wrap is the method.
             let flipped = word ^ 0x7f7f_7f7f_7f7f_7f7f
             let below = (word &- 0x2020_2020_2020_2020) & ~word
             let equal = (flipped &- 0x0101_0101_0101_0101) & ~flipped

@@ -68,8 +68,8 @@ extension MethodToken {
 
 /// A request's start line and headers.
 ///
-/// Pooled and reused; owned by one stream at a time. All pointers lead into `backing` (or into the block's arena) and die
-/// with `reset`. Says nothing sound when a parser has refused it.
+/// Pooled and reused; owned by one stream at a time. All pointers lead into `backing` (or into the block's arena) and
+/// die with `reset`. Says nothing sound when a parser has refused it.
 final class RequestHead {
     var block = HeaderBlock()
     /// Keeps the received bytes alive.

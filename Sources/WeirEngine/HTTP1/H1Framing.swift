@@ -165,8 +165,8 @@ struct H1Framing {
 
     /// Drops the fields that `Connection` names (RFC 9110 section 7.6.1).
     ///
-    /// A name with a token of its own is end to end whatever a peer claims: nobody removes a host, a length, a cookie or
-    /// a forwarded address this way.
+    /// A name with a token of its own is end to end whatever a peer claims: nobody removes a host, a length, a cookie
+    /// or a forwarded address this way.
     func removeNamed(_ fields: UnsafeMutablePointer<HeaderField>, count: Int) {
         guard namesFields else { return }
         for line in 0..<count where fields[line].token == .connection {

@@ -73,8 +73,8 @@ enum PathNormalization {
         return ASCII.isUnreserved(byte) ? byte : ASCII.percent
     }
 
-    /// Where writing goes on behind the segment that ends at `end`: before its slash when it is a dot segment, and before
-    /// the slash of the one it takes back when it is `..`; the root is never left.
+    /// Where writing goes on behind the segment that ends at `end`: before its slash when it is a dot segment, and
+    /// before the slash of the one it takes back when it is `..`; the root is never left.
     private static func closeSegment(_ path: UnsafeMutablePointer<UInt8>, _ end: Int) -> Int {
         if end >= 2, path[end - 1] == ASCII.dot, path[end - 2] == ASCII.slash { return end - 2 }
         guard end >= 3, path[end - 1] == ASCII.dot, path[end - 2] == ASCII.dot, path[end - 3] == ASCII.slash else {
