@@ -3,9 +3,9 @@ import Glibc
 
 /// An endpoint's address as the compiler states it.
 package enum EndpointTarget: Sendable, Hashable {
-    /// Network byte order, first byte first.
-    case ipv4([UInt8])
-    case ipv6([UInt8])
+    /// Network byte order in memory.
+    case ipv4(UInt32)
+    case ipv6(UInt64, UInt64)
     /// Path of a unix socket.
     case unix(String)
 
@@ -23,9 +23,12 @@ package enum EndpointTarget: Sendable, Hashable {
         var v4 = in_addr()
         var v6 = in6_addr()
         if inet_pton(AF_INET, text, &v4) == 1 {
-            self = .ipv4(withUnsafeBytes(of: v4) { Array($0) })
+            self = .ipv4(v4.s_addr)
         } else if inet_pton(AF_INET6, text, &v6) == 1 {
-            self = .ipv6(withUnsafeBytes(of: v6) { Array($0) })
+            let (high, low) = withUnsafeBytes(of: v6) { raw in
+                (raw.loadUnaligned(as: UInt64.self), raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            }
+            self = .ipv6(high, low)
         } else {
             return nil
         }
@@ -43,33 +46,28 @@ struct EndpointAddress: Equatable {
     let family: Family
     let port: UInt16
     private let pathLength: UInt16
-    /// The address in network order (IPv4: the first four bytes), or the path's pointer.
+    /// The address as in `EndpointTarget`, or the path's pointer.
     private let high: UInt64
     private let low: UInt64
 
     /// `path` must hold the bytes of a unix target and outlive the value.
     init(_ target: EndpointTarget, port: UInt16, path: UnsafePointer<UInt8>? = nil) {
-        var bytes: [UInt8] = []
         switch target {
         case .ipv4(let address):
             family = .ipv4
-            bytes = address
-        case .ipv6(let address):
+            (high, low) = (UInt64(address), 0)
+        case .ipv6(let first, let second):
             family = .ipv6
-            bytes = address
+            (high, low) = (first, second)
         case .unix(let text):
             family = .unix
             self.port = 0
             pathLength = UInt16(text.utf8.count)
-            high = UInt64(UInt(bitPattern: path))
-            low = 0
+            (high, low) = (UInt64(UInt(bitPattern: path)), 0)
             return
         }
         self.port = port
         pathLength = 0
-        bytes += Array(repeating: 0, count: 16 - bytes.count)
-        high = bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
-        low = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self) }
     }
 
     /// Path of a unix socket, without a NUL.

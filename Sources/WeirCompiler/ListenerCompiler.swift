@@ -1,0 +1,147 @@
+import WeirConfig
+
+/// A Gateway server that is served.
+struct ServedServer {
+    /// `namespace/name` of its Gateway.
+    let gateway: String
+    /// Declared port number.
+    let port: Int
+    let hosts: ServerHosts
+    /// Stands for (gateway, port), on which alone a VirtualService's routes depend.
+    let binding: Int
+}
+
+/// The Gateways laid out by port: what is listened on, by whom, for which hosts.
+struct ListenerLayout {
+    struct Listener {
+        let port: Int
+        let bind: String?
+        /// Places in `servers`, in Istio's order.
+        var servers: [Int] = []
+    }
+
+    var listeners: [Listener] = []
+    var servers: [ServedServer] = []
+    /// Places in `servers` by `namespace/name` of their Gateway.
+    var serversByGateway: [String: [Int]] = [:]
+    /// All hosts of each Gateway, those of servers that are not served included.
+    var hostsByGateway: [String: [ServerHosts]] = [:]
+    var diagnostics: [Diagnostic] = []
+}
+
+/// Gateways to listeners: order, merging and conflicts of semantics 2.1 to 2.5.
+struct ListenerCompiler {
+    private enum PortClass: String {
+        case http = "plain HTTP"
+        case tls = "TLS"
+        case tcp = "TCP"
+    }
+    private struct Address: Hashable {
+        let port: Int
+        let bind: String?
+    }
+    private struct Owner {
+        let portClass: PortClass
+        let gateway: String
+    }
+    private struct BindingKey: Hashable {
+        let gateway: String
+        let port: Int
+    }
+
+    /// Numbers stay the same over generations, since compiled routes are kept under them.
+    private var bindings: [BindingKey: Int] = [:]
+
+    /// Lays out all Gateways, which come in Istio's order: earlier wins.
+    mutating func layout(_ gateways: [Resource]) -> ListenerLayout {
+        var layout = ListenerLayout()
+        var owners: [Address: Owner] = [:]
+        var places: [Address: Int] = [:]
+        for resource in gateways {
+            guard case .gateway(let gateway) = resource.spec else { continue }
+            let name = "\(resource.id.namespace)/\(resource.id.name)"
+            // Known, even when no server of it is served.
+            layout.serversByGateway[name] = []
+            for (index, server) in gateway.servers.enumerated() {
+                let hosts = ServerHosts(server.hosts, gatewayNamespace: resource.id.namespace)
+                layout.hostsByGateway[name, default: []].append(hosts)
+                let address = Address(port: server.port.number, bind: server.bind)
+                if let problem = Self.problem(server, index, resource, &owners[address]) {
+                    layout.diagnostics.append(problem)
+                    continue
+                }
+                let binding = number(of: BindingKey(gateway: name, port: address.port))
+                let place = layout.servers.count
+                layout.servers.append(
+                    ServedServer(gateway: name, port: address.port, hosts: hosts, binding: binding))
+                layout.serversByGateway[name, default: []].append(place)
+                if let known = places[address] {
+                    layout.listeners[known].servers.append(place)
+                } else {
+                    places[address] = layout.listeners.count
+                    layout.listeners.append(
+                        ListenerLayout.Listener(port: address.port, bind: address.bind, servers: [place]))
+                }
+            }
+        }
+        return layout
+    }
+
+    private mutating func number(of key: BindingKey) -> Int {
+        if let known = bindings[key] { return known }
+        bindings[key] = bindings.count
+        return bindings.count - 1
+    }
+
+    /// Why a server is not served, if so. The first server on an address decides what others may share it.
+    private static func problem(
+        _ server: Gateway.Server, _ index: Int, _ resource: Resource, _ owner: inout Owner?
+    ) -> Diagnostic? {
+        func report(_ code: DiagnosticCode, _ field: String, _ message: String) -> Diagnostic {
+            Diagnostic(
+                code, .warning, resource: resource.id, path: "spec.servers[\(index)]" + field,
+                location: resource.location(line: server.line), message: message)
+        }
+        let portClass = portClass(of: server)
+        if let owner, owner.portClass != portClass {
+            return report(
+                .conflictingGateways, ".port",
+                "Port \(server.port.number) already serves \(owner.portClass.rawValue) for Gateway \(owner.gateway), so this "
+                    + "\(portClass.rawValue) server is dropped. Give it another port number or bind address.")
+        }
+        if owner == nil { owner = Owner(portClass: portClass, gateway: "\(resource.id.namespace)/\(resource.id.name)") }
+        if portClass != .http {
+            return report(
+                .unsupportedServer, ".port.protocol",
+                "Protocol \(server.port.protocol.rawValue) is not served by this version; the port is not listened on. "
+                    + "Use protocol HTTP, or terminate TLS in front of Weir.")
+        }
+        if server.tls?.httpsRedirect == true {
+            return report(
+                .unsupportedServer, ".tls.httpsRedirect",
+                "httpsRedirect is not served by this version; the server is left out, since serving its hosts in the clear "
+                    + "is not what was asked for. Remove httpsRedirect to serve them as plain HTTP.")
+        }
+        if server.bind?.hasPrefix("unix:") == true {
+            return report(
+                .unsupportedServer, ".bind",
+                "Listening on a unix socket is not served by this version. Use an IP address, or leave bind out.")
+        }
+        return nil
+    }
+
+    private static func portClass(of server: Gateway.Server) -> PortClass {
+        if server.isPlainHTTP { return .http }
+        switch server.port.protocol {
+        case .https, .tls: return .tls
+        default: return .tcp
+        }
+    }
+}
+
+extension Resource {
+    /// A line of the resource's file, or where the resource starts when none was recorded.
+    func location(line: Int) -> SourceLocation {
+        SourceLocation(file: location.file, line: line > 0 ? line : location.line)
+    }
+}

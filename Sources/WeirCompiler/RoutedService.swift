@@ -1,0 +1,242 @@
+import WeirConfig
+
+/// One VirtualService as of one revision, with everything derived from it: lives as long as the revision does.
+///
+/// What depends on more than the resource carries the version of what it was made from.
+final class RoutedService {
+    /// Domains it serves through one server.
+    struct Bound {
+        let server: Int
+        let domains: [String]
+    }
+    /// A destination, and where it is written.
+    struct Use {
+        let destination: Destination
+        let entry: Int
+        let index: Int
+        let line: Int
+    }
+
+    /// Who may see it; narrower comes first where several serve one host (semantics 3.1).
+    enum ExportRank: Int {
+        case gatewayNamespaceOnly
+        case namedNamespaces
+        case everywhere
+        /// Not exported to the gateway.
+        case hidden
+
+        static let served: [ExportRank] = [.gatewayNamespaceOnly, .namedNamespaces, .everywhere]
+    }
+
+    /// Never given to another object: stands for this revision in keys.
+    let serial: UInt64
+    let resource: Resource
+    let service: VirtualService
+    /// `namespace/name` of the Gateways named, in order, without `mesh`.
+    let gateways: [(index: Int, name: String)]
+    /// Full names, lower-case.
+    let hosts: [String]
+    let uses: [Use]
+    let exportRank: ExportRank
+    /// Problems that lie in the resource alone.
+    private(set) var ownDiagnostics: [Diagnostic] = []
+    /// Patterns found malformed while routes were made, by path.
+    private(set) var patternDiagnostics: [String: Diagnostic] = [:]
+
+    private var layoutVersion = -1
+    private(set) var bound: [Bound] = []
+    private(set) var bindingDiagnostics: [Diagnostic] = []
+
+    var destinationFindings = DestinationFindings()
+    /// Routes by binding.
+    var routes: [Int: TranslatedRoutes] = [:]
+    /// The virtual host this service makes up alone, by binding: most hosts have one VirtualService.
+    var soleHosts: [Int: CompiledHost] = [:]
+
+    init(_ resource: Resource, _ service: VirtualService, serial: UInt64, options: CompilerOptions) {
+        self.serial = serial
+        self.resource = resource
+        self.service = service
+        let namespace = resource.id.namespace
+        gateways = service.gateways.enumerated().compactMap { index, written in
+            written == "mesh" ? nil : (index, GatewayName.full(written, namespace: namespace))
+        }
+        hosts = service.hosts.map { Self.domain($0, namespace: namespace, options) }
+        uses = service.http.enumerated().flatMap { entry, http in
+            http.route.enumerated().map { index, destination in
+                Use(destination: destination.destination, entry: entry, index: index, line: destination.line)
+            }
+        }
+        exportRank = Self.rank(service.exportTo, namespace, options)
+        ownDiagnostics = findOwnProblems()
+    }
+
+    private static func rank(_ exportTo: [String], _ namespace: String, _ options: CompilerOptions) -> ExportRank {
+        if !options.isVisible(exportTo: exportTo, namespace: namespace) { return .hidden }
+        if exportTo.isEmpty || exportTo.contains("*") { return .everywhere }
+        return exportTo == ["."] ? .gatewayNamespaceOnly : .namedNamespaces
+    }
+
+    var namespace: String { resource.id.namespace }
+
+    /// A delegate: reached through another VirtualService alone, so it binds nowhere itself.
+    var isDelegate: Bool { service.hosts.isEmpty }
+
+    /// IPv6 addresses stand in brackets, as in a Host header.
+    private static func domain(_ host: String, namespace: String, _ options: CompilerOptions) -> String {
+        let name = options.qualified(host, namespace: namespace)
+        return name.contains(":") && !name.hasPrefix("[") ? "[\(name)]" : name
+    }
+
+    private func report(
+        _ code: DiagnosticCode, _ severity: Diagnostic.Severity = .warning, path: String, line: Int = 0, _ message: String
+    ) -> Diagnostic {
+        Diagnostic(
+            code, severity, resource: resource.id, path: path, location: resource.location(line: line), message: message)
+    }
+
+    // MARK: The resource alone
+
+    private func findOwnProblems() -> [Diagnostic] {
+        var problems: [Diagnostic] = []
+        if gateways.isEmpty && !isDelegate {
+            problems.append(
+                report(
+                    .notBoundToGateway, path: "spec.gateways",
+                    "The VirtualService names no Gateway, so it applies to the mesh alone and is not served. "
+                        + "Add `gateways: [<name of a Gateway>]`."))
+        }
+        if exportRank == .hidden {
+            problems.append(
+                report(
+                    .notBoundToGateway, path: "spec.exportTo",
+                    "The VirtualService is not exported to the gateway's namespace, so it is not served. "
+                        + "Remove exportTo, or add that namespace."))
+        }
+        var ended: String?
+        for (index, http) in service.http.enumerated() {
+            let path = "spec.http[\(index)]"
+            if http.route.isEmpty {
+                problems.append(leftOut(http, path))
+                continue
+            }
+            if let ended {
+                problems.append(
+                    report(
+                        .unreachableRule, path: path, line: http.line,
+                        "No request gets here, because \(ended) takes every one. Move it in front, or remove it."))
+                continue
+            }
+            ended = endOfRules(http, path, &problems)
+        }
+        return problems
+    }
+
+    private func leftOut(_ http: HTTPRoute, _ path: String) -> Diagnostic {
+        let actions = http.notHonoured.isEmpty ? "an action" : http.notHonoured.joined(separator: ", ")
+        return report(
+            .fieldNotHonoured, path: path, line: http.line,
+            "The rule has no `route`, and \(actions) is not acted on by this version: the rule is left out, and its requests go "
+                + "to the rules behind it. Give it a `route`.")
+    }
+
+    /// The match of this rule that takes every request on every Gateway, if there is one.
+    private func endOfRules(_ http: HTTPRoute, _ path: String, _ problems: inout [Diagnostic]) -> String? {
+        if http.match.isEmpty { return path }
+        guard let last = http.match.firstIndex(where: { $0.isCatchAll && $0.isUnrestricted }) else { return nil }
+        for index in http.match.indices.dropFirst(last + 1) {
+            problems.append(
+                report(
+                    .unreachableRule, path: "\(path).match[\(index)]", line: http.match[index].line,
+                    "No request gets here, because \(path).match[\(last)] takes every one. Move it in front, or remove it."))
+        }
+        return "\(path).match[\(last)]"
+    }
+
+    /// A pattern that passed validation and yet does not compile: its match is left out.
+    func reportPattern(_ path: String, line: Int, _ reason: String) {
+        patternDiagnostics[path] = report(
+            .schemaValidation, path: path, line: line,
+            "The pattern does not compile (\(reason)), so this match is left out. Correct the pattern.")
+    }
+
+    // MARK: Gateways
+
+    /// Finds the servers and domains it is served by, anew when the layout has changed.
+    func bind(to layout: ListenerLayout, version: Int) {
+        guard layoutVersion != version else { return }
+        layoutVersion = version
+        bound = []
+        bindingDiagnostics = []
+        guard exportRank != .hidden else { return }
+        defer { forgetRoutes(of: layout) }
+        for (index, gateway) in gateways {
+            guard let servers = layout.serversByGateway[gateway] else {
+                bindingDiagnostics.append(
+                    report(
+                        .referenceNotFound, path: "spec.gateways[\(index)]",
+                        "There is no Gateway \(gateway). Create it, or name an existing one as `<name>` (same namespace) or "
+                            + "`<namespace>/<name>`."))
+                continue
+            }
+            for server in servers {
+                let domains = domains(at: layout.servers[server].hosts)
+                if !domains.isEmpty { bound.append(Bound(server: server, domains: domains)) }
+            }
+            let reaches = layout.hostsByGateway[gateway, default: []].contains { !domains(at: $0).isEmpty }
+            if !reaches && !isDelegate {
+                bindingDiagnostics.append(
+                    report(
+                        .hostNotInGateway, path: "spec.hosts",
+                        "None of the hosts \(service.hosts.joined(separator: ", ")) is among the hosts of Gateway \(gateway). "
+                            + "Add one of them to a server of the Gateway, or correct the VirtualService's hosts."))
+            }
+        }
+    }
+
+    /// Drops what was made for servers it no longer binds to.
+    private func forgetRoutes(of layout: ListenerLayout) {
+        let bindings = Set(bound.map { layout.servers[$0.server].binding })
+        routes = routes.filter { bindings.contains($0.key) }
+        soleHosts = soleHosts.filter { bindings.contains($0.key) }
+    }
+
+    private func domains(at server: ServerHosts) -> [String] {
+        var domains: [String] = []
+        for host in hosts {
+            for domain in server.domains(for: host, namespace: namespace) where !domains.contains(domain) {
+                domains.append(domain)
+            }
+        }
+        return domains
+    }
+}
+
+/// How VirtualServices name Gateways.
+enum GatewayName {
+    /// `gw`, `./gw`, `ns/gw` or the old `gw.ns.svc.cluster.local` to `ns/gw`.
+    static func full(_ written: String, namespace: String) -> String {
+        if let slash = written.firstIndex(of: "/") {
+            return written[..<slash] == "." ? namespace + written[slash...] : written
+        }
+        let labels = written.split(separator: ".", maxSplits: 2)
+        return labels.count > 1 ? "\(labels[1])/\(labels[0])" : "\(namespace)/\(written)"
+    }
+}
+
+extension HTTPMatchRequest {
+    /// Takes every request of its virtual host: such routes are tried last (semantics 3.3).
+    var isCatchAll: Bool {
+        guard scheme == nil, method == nil, authority == nil, headers.isEmpty, withoutHeaders.isEmpty, queryParams.isEmpty
+        else { return false }
+        return switch uri {
+        case nil, .present, .prefix("/"), .regex(".*"): true
+        default: false
+        }
+    }
+
+    /// Holds on every port and Gateway.
+    var isUnrestricted: Bool {
+        port == nil && gateways.isEmpty && sourceLabels.isEmpty && sourceNamespace == nil
+    }
+}
