@@ -20,6 +20,8 @@ final class Loop {
     private var dirty: [Connection] = []
     /// Closed objects that a caller up the stack may still be using; let go between ticks.
     private var graveyard: [AnyObject] = []
+    /// Connections that end on their own: their last bytes are going out, nobody else owns them.
+    private var closing: [ObjectIdentifier: Connection] = [:]
 
     init() {
         guard let config = event_config_new() else { fatalError("out of memory for an event loop") }
@@ -77,6 +79,20 @@ final class Loop {
             index += 1
         }
         if index > 0 { dirty.removeAll(keepingCapacity: true) }
+    }
+
+    /// Owns a connection until it has closed.
+    func keepClosing(_ connection: Connection) { closing[ObjectIdentifier(connection)] = connection }
+
+    /// A connection has closed: it lives until the tick ends, for callers up the stack.
+    func letGo(_ connection: Connection) {
+        releaseLater(connection)
+        if !closing.isEmpty { closing[ObjectIdentifier(connection)] = nil }
+    }
+
+    /// Cuts what is still closing; for the end of the loop's life.
+    func abandonClosing() {
+        for connection in closing.values { connection.closeNow() }
     }
 
     /// Keeps `object` alive until the tick ends.

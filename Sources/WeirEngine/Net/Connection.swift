@@ -287,15 +287,11 @@ final class Connection: LoopSource {
         guard phase == .open else { return closeNow() }
         phase = .closing
         handler = nil
-        loop.releaseLater(self)
-        keepAlive = self
+        loop.keepClosing(self)
         startReading()
         setDeadline(afterMilliseconds: Self.closingStallMilliseconds)
         if out.isEmpty { beginLinger() } else { scheduleFlush() }
     }
-
-    /// While closing on its own nobody else owns the connection.
-    private var keepAlive: Connection?
 
     private func beginLinger() {
         guard phase == .closing else { return }
@@ -315,8 +311,7 @@ final class Connection: LoopSource {
         if reset { Socket.resetOnClose(fd) }
         Socket.close(fd)
         out.removeAll()
-        loop.releaseLater(self)
-        keepAlive = nil
+        loop.letGo(self)
     }
 
     private func fail(_ code: Int32) {
@@ -330,8 +325,7 @@ final class Connection: LoopSource {
         receiver?.connectionFailed(code, unsentIntact: unsentIntact)
         Socket.close(fd)
         out.removeAll()
-        loop.releaseLater(self)
-        keepAlive = nil
+        loop.letGo(self)
     }
 
     deinit { precondition(phase == .closed, "a connection died open") }

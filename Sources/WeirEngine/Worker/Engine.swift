@@ -152,6 +152,10 @@ package final class Engine: Sendable {
         } else {
             address = Socket.anyAddress(port: port)
         }
+        // A reload while the process is ending changes routes, never listeners.
+        guard !state.withLock({ $0.isDraining }) else {
+            throw SocketError(operation: "listen on port \(port) while draining", code: ESHUTDOWN)
+        }
         // Without SO_REUSEPORT first: another process on the port must show as an error, not share it silently.
         Socket.close(try Socket.listen(address, shared: false))
         var sockets: [Int32] = []
@@ -188,6 +192,7 @@ package final class Engine: Sendable {
     /// The ticket's `done` runs once, on a worker's thread, when the last connection has gone; `giveUp` on the returned handle
     /// makes it run at once.
     package func beginDrain(done: @escaping @Sendable () -> Void) -> DrainHandle {
+        state.withLock { $0.isDraining = true }
         let ticket = DrainTicket(workers: mailboxes.count, done: done)
         for mailbox in mailboxes { mailbox.post(.drain(ticket)) }
         return DrainHandle(ticket: ticket)

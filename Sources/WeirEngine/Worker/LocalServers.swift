@@ -108,6 +108,7 @@ private final class LocalHost: ServerHost, AcceptorOwner {
         for acceptor in acceptors { acceptor.close() }
         closeAllConnections()
         inbox = nil
+        loop.abandonClosing()
         loop.tick(wait: false)
     }
 

@@ -71,6 +71,7 @@ class Worker: ServerHost, AcceptorOwner {
         inbox = nil
         if let current { retire(current) }
         current = nil
+        loop.abandonClosing()
         loop.tick(wait: false)
     }
 
