@@ -43,7 +43,7 @@ package struct TrafficPolicy: Sendable, Hashable {
     package struct ConnectionPoolSettings: Sendable, Hashable {
         /// `tcp.connectTimeout` in milliseconds; `nil` = 10 s.
         package var connectTimeoutMilliseconds: Int?
-        /// `http.idleTimeout`, else `tcp.idleTimeout`, in milliseconds; `nil` = 1 h.
+        /// `http.idleTimeout`, else `tcp.idleTimeout`, in milliseconds; `nil` = 1 h, 0 = never.
         package var idleTimeoutMilliseconds: Int?
         package init() {}
     }

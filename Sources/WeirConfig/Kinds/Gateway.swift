@@ -66,6 +66,8 @@ package struct Gateway: Sendable, Hashable {
         package var serverCertificate: String?
         package var privateKey: String?
         package var caCertificates: String?
+        /// How many `tlsCertificates` are written; they count as a source of certificates.
+        package var tlsCertificateCount = 0
         package init() {}
     }
 }

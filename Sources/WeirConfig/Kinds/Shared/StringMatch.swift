@@ -4,6 +4,6 @@ package enum StringMatch: Sendable, Hashable {
     case prefix(String)
     /// RE2 syntax; the whole value must match.
     case regex(String)
-    /// `{}` or null: the header or parameter only has to be there.
+    /// `{}`: the header or parameter only has to be there.
     case present
 }

@@ -1,0 +1,43 @@
+extension Metadata {
+    /// Name and namespace only, with nothing reported: the diagnostics of the rest shall name the resource.
+    init?(identity fields: inout FieldReader?, defaultNamespace: String) {
+        guard let name = fields?.take("name")?.scalar, !name.isEmpty else { return nil }
+        let namespace = fields?.take("namespace")?.scalar ?? ""
+        self.init(name: name, namespace: namespace.isEmpty ? defaultNamespace : namespace)
+    }
+
+    /// The other fields, of which anything unknown is passed over in silence.
+    mutating func readDetails(_ fields: inout FieldReader?) {
+        _ = fields?.text("name")
+        _ = fields?.text("namespace")
+        labels = fields?.textMap("labels") ?? [:]
+        annotations = fields?.textMap("annotations") ?? [:]
+        creationTimestamp = fields?.take("creationTimestamp")?.scalar
+    }
+}
+
+extension Resource.Spec {
+    /// The part of a document that says what is wanted; for Istio's kinds, unknown fields beside it are reported.
+    init(_ kind: Kind, _ envelope: inout FieldReader, _ metadata: Metadata) {
+        switch kind {
+        case .service: self = .service(Service(envelope.mapping("spec")))
+        case .pod: self = .pod(Pod(envelope.mapping("status")))
+        case .endpointSlice: self = .endpointSlice(EndpointSlice(&envelope, metadata))
+        case .secret: self = .secret(Secret(&envelope))
+        case .gateway, .virtualService, .destinationRule, .serviceEntry:
+            let spec = envelope.mapping("spec")
+            envelope.ignore("apiVersion", "kind", "metadata", "status")
+            envelope.finish()
+            self.init(istio: kind, spec)
+        }
+    }
+
+    private init(istio kind: Kind, _ spec: FieldReader?) {
+        switch kind {
+        case .gateway: self = .gateway(Gateway(spec))
+        case .virtualService: self = .virtualService(VirtualService(spec))
+        case .destinationRule: self = .destinationRule(DestinationRule(spec))
+        default: self = .serviceEntry(ServiceEntry(spec))
+        }
+    }
+}

@@ -1,0 +1,85 @@
+// Kubernetes' own objects hold much that routing never reads: their unknown fields are no finding.
+
+extension Service {
+    /// Decodes `spec:`.
+    init(_ spec: FieldReader?) {
+        guard var fields = spec else { return }
+        ports = fields.items("ports").map { ServicePort(service: $0) }
+        selector = fields.textMap("selector")
+        type = fields.text("type") ?? "ClusterIP"
+        externalName = fields.text("externalName")
+    }
+}
+
+extension ServicePort {
+    fileprivate init(service value: FieldValue) {
+        guard var fields = value.mapping() else { return }
+        number = fields.integer("port", PortNumber.decodable) ?? 0
+        name = fields.text("name") ?? ""
+        self.protocol = fields.text("protocol") ?? "TCP"
+        // A named targetPort is resolved by the endpoint slices, which hold numbers.
+        targetPort = fields.take("targetPort")?.scalar.flatMap(WholeNumber.parse)
+        appProtocol = fields.text("appProtocol")
+    }
+}
+
+extension Pod {
+    /// Decodes `status:`.
+    init(_ status: FieldReader?) {
+        guard var fields = status else { return }
+        podIP = fields.text("podIP")
+    }
+}
+
+extension EndpointSlice {
+    /// Decodes the object itself: it has no `spec:`.
+    init(_ fields: inout FieldReader, _ metadata: Metadata) {
+        serviceName = metadata.labels["kubernetes.io/service-name"] ?? ""
+        addressType = fields.text("addressType") ?? "IPv4"
+        ports = fields.items("ports").compactMap(Port.init)
+        endpoints = fields.items("endpoints").map { Endpoint($0, namespace: metadata.namespace) }
+    }
+}
+
+extension EndpointSlice.Port {
+    /// `nil` for a port without a number, which means "all ports" and tells a router nothing.
+    fileprivate init?(_ value: FieldValue) {
+        guard var fields = value.mapping(), let number = fields.integer("port", PortNumber.decodable) else { return nil }
+        port = number
+        name = fields.text("name") ?? ""
+    }
+}
+
+extension EndpointSlice.Endpoint {
+    fileprivate init(_ value: FieldValue, namespace: String) {
+        guard var fields = value.mapping() else { return }
+        addresses = fields.texts("addresses")
+        var conditions = fields.mapping("conditions")
+        ready = conditions?.flag("ready") ?? true
+        guard var target = fields.mapping("targetRef"), target.text("kind") == "Pod" else { return }
+        podName = target.text("name")
+        podNamespace = target.text("namespace") ?? namespace
+    }
+}
+
+extension Secret {
+    /// Decodes the object itself: it has no `spec:`. No message holds a value.
+    init(_ fields: inout FieldReader) {
+        type = fields.text("type") ?? "Opaque"
+        for (key, value) in fields.take("data")?.entries() ?? [] {
+            guard !value.isNull else {
+                data[key] = []
+                continue
+            }
+            guard let text = value.text() else { continue }
+            guard let bytes = Base64.decode(text) else {
+                value.refuse("The value is no base64. Encode it, or write it as it is under stringData.")
+                continue
+            }
+            data[key] = bytes
+        }
+        for (key, value) in fields.take("stringData")?.entries() ?? [] {
+            if let text = value.text() { data[key] = Array(text.utf8) }
+        }
+    }
+}

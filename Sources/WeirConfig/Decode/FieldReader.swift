@@ -1,0 +1,94 @@
+import Yams
+
+/// Reads the fields of one mapping by name and remembers which were asked for; `finish` reports the rest.
+///
+/// A field whose value is null counts as absent, as in proto JSON.
+struct FieldReader {
+    private struct Field {
+        let name: String
+        let entry: MappingEntry
+        var isRead = false
+    }
+
+    let path: FieldPath
+    /// Line in the file.
+    let line: Int
+    let session: DecodeSession
+    private var fields: [Field]
+    /// Every name asked for: what the mapping may hold.
+    private var known: [String] = []
+
+    init(entries: [MappingEntry], path: FieldPath, line: Int, session: DecodeSession) {
+        self.path = path
+        self.line = line
+        self.session = session
+        fields = entries.map { Field(name: FieldName.camelCase($0.key), entry: $0) }
+    }
+
+    /// Nothing is written in the mapping, not even a null.
+    var isEmpty: Bool { fields.isEmpty }
+
+    /// The value of a field, `nil` when absent or null.
+    mutating func take(_ name: String) -> FieldValue? {
+        known.append(name)
+        var found: FieldValue?
+        for index in fields.indices where fields[index].name == name {
+            fields[index].isRead = true
+            let entry = fields[index].entry
+            let value = FieldValue(node: entry.node, path: path[name], line: entry.line, session: session)
+            if found != nil { value.refuse("\(name) is written twice, in two spellings. Keep one of them.") }
+            found = value
+        }
+        return found.flatMap { $0.isNull ? nil : $0 }
+    }
+
+    mutating func text(_ name: String) -> String? { take(name)?.text() }
+
+    mutating func texts(_ name: String) -> [String] { take(name)?.texts() ?? [] }
+
+    mutating func textMap(_ name: String) -> [String: String] { take(name)?.textMap() ?? [:] }
+
+    mutating func flag(_ name: String) -> Bool? { take(name)?.flag() }
+
+    mutating func integer(_ name: String, _ range: ClosedRange<Int>) -> Int? { take(name)?.integer(range) }
+
+    mutating func items(_ name: String) -> [FieldValue] { take(name)?.items() ?? [] }
+
+    mutating func mapping(_ name: String) -> FieldReader? { take(name)?.mapping() }
+
+    /// One of an enum's words; `nil` when absent or, after a report, unknown.
+    mutating func word<Word: RawRepresentable & CaseIterable>(_ name: String, as type: Word.Type) -> Word?
+    where Word.RawValue == String {
+        guard let value = take(name), let text = value.text() else { return nil }
+        guard let word = Word(rawValue: text) else {
+            let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
+            value.refuse("\(text) is no value of \(name). Write one of \(words).")
+            return nil
+        }
+        return word
+    }
+
+    /// Fields Istio has that make no difference at an ingress.
+    mutating func ignore(_ names: String...) {
+        for name in names { _ = take(name) }
+    }
+
+    /// Warns of a field that Istio has and this version does not act on; whether it is there.
+    @discardableResult
+    mutating func isNotHonoured(_ name: String, _ consequence: String) -> Bool {
+        guard let value = take(name) else { return false }
+        value.warn(.fieldNotHonoured, "\(name) is not acted on by this version; \(consequence).")
+        return true
+    }
+
+    /// Reports the fields nobody asked for.
+    func finish() {
+        for field in fields where !field.isRead {
+            let key = field.entry.key
+            let hint = FieldName.nearest(to: field.name, among: known).map { "Did you mean \($0)?" }
+            session.warning(
+                .unknownField, path[key], line: field.entry.line,
+                "\(key) is not a field known here and is ignored. " + (hint ?? "Remove it, or check where it belongs."))
+        }
+    }
+}
