@@ -112,9 +112,7 @@ struct H1BodyDecoder {
         case .sizeExtension: return extensionByte(byte)
         case .sizeLineFeed: return byte == ASCII.lineFeed ? sizeComplete() : .failed
         case .dataReturn: return byte == ASCII.carriageReturn ? .dataLineFeed : .failed
-        case .dataLineFeed:
-            lineBytes = 0
-            return byte == ASCII.lineFeed ? .size : .failed
+        case .dataLineFeed: return byte == ASCII.lineFeed ? .size : .failed
         case .trailerStart, .trailerName, .trailerValue: return trailerByte(byte)
         case .trailerLineFeed: return byte == ASCII.lineFeed ? .trailerStart : .failed
         case .lastLineFeed: return byte == ASCII.lineFeed ? .finished : .failed

@@ -54,6 +54,13 @@ struct H1SerializerTests {
             forwarded("GET http://real?q HTTP/1.1\r\nHost: other\r\n\r\n") == "GET /?q HTTP/1.1\r\nhost: real\r\n\r\n")
     }
 
+    @Test("Blanks around values are written as one space in front")
+    func blanks() {
+        #expect(
+            forwarded("GET / HTTP/1.1\r\nHost: h\r\nA:\t1\r\nB: 2 \r\nC: 3\t\r\nD:  4\r\nE:5\r\nF: 6\r\n\r\n")
+                == "GET / HTTP/1.1\r\nhost: h\r\na: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\ne: 5\r\nf: 6\r\n\r\n")
+    }
+
     @Test("Framing is written once, from what was decided")
     func requestFraming() {
         #expect(
