@@ -56,7 +56,8 @@ package final class OriginServer: Sendable {
     package convenience init(name: String) throws {
         try self.init { request, socket in
             let body = request.target
-            try socket.send("HTTP/1.1 200 OK\r\nx-backend: \(name)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)")
+            try socket.send(
+                "HTTP/1.1 200 OK\r\nx-backend: \(name)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)")
             return true
         }
     }

@@ -46,7 +46,9 @@ package struct TestReader {
         return !hasEnded
     }
 
-    /// The next message, or `nil` at a clean end. `bodyless`: an answer to HEAD.
+    /// The next message, or `nil` at a clean end.
+    ///
+    /// `bodyless`: an answer to HEAD.
     package mutating func next(bodyless: Bool = false) throws -> TestMessage? {
         guard var message = try nextHead() else { return nil }
         let status = message.status

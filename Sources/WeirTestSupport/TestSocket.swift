@@ -55,13 +55,17 @@ package final class TestSocket: Sendable {
     package func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
-            let length = bytes[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let length = bytes[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard length > 0 else { throw TestSocketError(description: "send: \(String(cString: strerror(errno)))") }
             sent += length
         }
     }
 
-    /// Up to 64 KiB; empty at the peer's end. Throws on a reset or when the deadline passes.
+    /// Up to 64 KiB; empty at the peer's end.
+    ///
+    /// Throws on a reset or when the deadline passes.
     package func receive() throws -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 65536)
         let length = recv(descriptor, &buffer, buffer.count, 0)

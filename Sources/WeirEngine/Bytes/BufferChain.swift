@@ -39,7 +39,9 @@ struct BufferChain: ~Copyable {
         return segments + Int((head &+ index) & (capacity - 1))
     }
 
-    /// Queues a slice behind what is there. An empty slice is dropped.
+    /// Queues a slice behind what is there.
+    ///
+    /// An empty slice is dropped.
     mutating func append(_ slice: consuming ByteSlice, pool: BufferPool) {
         let length = slice.count
         guard length > 0 else { return }

@@ -35,7 +35,9 @@ struct Chunk {
     }
 }
 
-/// A worker's free list of equal chunks. Not shared between threads.
+/// A worker's free list of equal chunks.
+///
+/// Not shared between threads.
 final class BufferPool {
     /// Payload of a pooled chunk: a 16 KiB body and its head fit into one read.
     static let chunkBytes = 32 * 1024 - MemoryLayout<ChunkHeader>.size

@@ -1,4 +1,6 @@
-/// Bytes inside a chunk, kept alive by this slice. Moving a slice moves its reference; nothing is copied.
+/// Bytes inside a chunk, kept alive by this slice.
+///
+/// Moving a slice moves its reference; nothing is copied.
 struct ByteSlice: ~Copyable {
     let chunk: Chunk
     private(set) var start: Int

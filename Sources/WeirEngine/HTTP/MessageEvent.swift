@@ -42,7 +42,9 @@ protocol ResponseSink: AnyObject {
     func leaseMoved(to stream: any ClientStream)
 }
 
-/// One stream of a codec: a request being served, or one being sent. Loop thread only.
+/// One stream of a codec: a request being served, or one being sent.
+///
+/// Loop thread only.
 protocol MessageStream: AnyObject {
     func send(_ event: consuming MessageEvent)
     /// More is queued than the peer takes: pause the other side until the sink hears of room.

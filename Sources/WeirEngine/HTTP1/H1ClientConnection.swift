@@ -11,7 +11,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     }
 
     private unowned(unsafe) let host: ServerHost
-    /// Strong: the pool may have left the configuration while this connection is still busy. The cycle ends with `pool.ended`.
+    /// Strong: the pool may have left the configuration while this connection is still busy.
+    ///
+    /// The cycle ends with `pool.ended`.
     private let pool: ConnectionPool
     private let connection: Connection
     private var state: State
@@ -34,7 +36,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private var isPaused = false
     private var isParsing = false
     private var endSeen = false
-    /// Place in the pool's idle list; -1 outside. Only the pool writes it.
+    /// Place in the pool's idle list; -1 outside.
+    ///
+    /// Only the pool writes it.
     var poolIndex = -1
 
     init(host: ServerHost, pool: ConnectionPool, descriptor: Int32, established: Bool, connectMilliseconds: Int) {
@@ -60,7 +64,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
 
     // MARK: For the pool and the exchange
 
-    /// Binds the connection to a request's sink. While connecting, what is sent waits in the connection's queue.
+    /// Binds the connection to a request's sink.
+    ///
+    /// While connecting, what is sent waits in the connection's queue.
     func lease(to sink: any ResponseSink) {
         self.sink = sink
         requestSent = false
@@ -149,7 +155,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         connection.write(copying: H1Serializer.chunkEnd)
     }
 
-    /// The request is not wanted any more. A connection whose request is broken off cannot carry another.
+    /// The request is not wanted any more.
+    ///
+    /// A connection whose request is broken off cannot carry another.
     func cancel() {
         sink = nil
         if state == .connecting && connection.queuedBytes == 0 { return }
@@ -267,7 +275,8 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// Gives the connection back before the sink hears of the end, so that what the end sets off can lease it again.
     private func responseComplete(nothingFollows: Bool) {
         responseDone = true
-        guard nothingFollows, held.isEmpty, requestSent, responseKeepsAlive, !endSeen, connection.queuedBytes == 0 else {
+        guard nothingFollows, held.isEmpty, requestSent, responseKeepsAlive, !endSeen, connection.queuedBytes == 0
+        else {
             return
         }
         sink = nil
@@ -281,7 +290,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             return fail(ProxyError(source: .upstream, cause: .protocolError))
         }
         if step.bodyCount > 0 {
-            sink?.receive(fromUpstream: .body(ByteSlice(retaining: slice.chunk, start: slice.start + step.bodyStart, count: step.bodyCount)))
+            sink?.receive(
+                fromUpstream: .body(
+                    ByteSlice(retaining: slice.chunk, start: slice.start + step.bodyStart, count: step.bodyCount)))
         }
         guard state == .busy else { return }
         slice.removeFirst(step.consumed)

@@ -260,7 +260,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             if discarded > Self.discardedBodyBytes { close() }
             return
         }
-        sink?.receive(fromDownstream: .body(ByteSlice(retaining: slice.chunk, start: slice.start + start, count: count)))
+        sink?.receive(
+            fromDownstream: .body(ByteSlice(retaining: slice.chunk, start: slice.start + start, count: count)))
     }
 
     private func bodyComplete() {
@@ -397,11 +398,14 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         let sink = sink
         self.sink = nil
         reading = .ended
-        let hasBegun = switch writing {
-        case .idle, .awaitingAnswer: false
-        case .body, .done: true
-        }
-        sink?.receive(fromDownstream: .reset(ProxyError(source: .downstream, cause: .protocolError, status: UInt16(error.status))))
+        let hasBegun =
+            switch writing {
+            case .idle, .awaitingAnswer: false
+            case .body, .done: true
+            }
+        sink?.receive(
+            fromDownstream: .reset(ProxyError(source: .downstream, cause: .protocolError, status: UInt16(error.status)))
+        )
         guard !isClosed else { return }
         if hasBegun { return abort() }
         let head = host.takeResponseHead()

@@ -1,5 +1,6 @@
-
-/// An event loop for cold code: configuration, signals, timers. Created and used on one thread; closures are fine here.
+/// An event loop for cold code: configuration, signals, timers.
+///
+/// Created and used on one thread; closures are fine here.
 package final class ControlLoop {
     private let loop = Loop()
     private let inbox: ControlInbox
@@ -11,7 +12,9 @@ package final class ControlLoop {
         inbox = ControlInbox(loop: loop, mailbox: mailbox)
     }
 
-    /// Calls `ready` whenever the descriptor is readable, until the watch is cancelled. The descriptor stays the caller's.
+    /// Calls `ready` whenever the descriptor is readable, until the watch is cancelled.
+    ///
+    /// The descriptor stays the caller's.
     package func watch(fd: Int32, _ ready: @escaping () -> Void) -> ControlWatch {
         let watch = ControlWatch(loop: loop, action: ready)
         watch.begin(fd: fd)
@@ -47,7 +50,9 @@ package final class ControlHandle: Sendable {
     package func stop() { mailbox.post(.stop) }
 }
 
-/// A descriptor or a moment waited for. Keeps waiting while it is referenced; `cancel` ends it early.
+/// A descriptor or a moment waited for.
+///
+/// Keeps waiting while it is referenced; `cancel` ends it early.
 package final class ControlWatch {
     private let source: ControlSource
     private let loop: Loop

@@ -2,7 +2,9 @@ import CEvent
 import CWeir
 import Glibc
 
-/// One thread's event loop: the libevent fence. Created, run and freed on that thread.
+/// One thread's event loop: the libevent fence.
+///
+/// Created, run and freed on that thread.
 ///
 /// A tick is one wake-up: the ready sources are called, then what they wrote is flushed, then what they closed is let go.
 final class Loop {
@@ -128,7 +130,8 @@ final class Loop {
         let status: Int32
         if flags & EV_TIMEOUT != 0 {
             status = event_assign(
-                event, base, -1, 0, { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().timerTick() },
+                event, base, -1, 0,
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().timerTick() },
                 context)
         } else if flags & EV_WRITE != 0 {
             status = event_assign(
@@ -143,7 +146,9 @@ final class Loop {
     }
 }
 
-/// Something on a loop that waits for a descriptor, for a moment, or both. Subclasses answer.
+/// Something on a loop that waits for a descriptor, for a moment, or both.
+///
+/// Subclasses answer.
 ///
 /// Loop thread only. Its owner calls `detach` before the descriptor is closed.
 class LoopSource {
@@ -170,7 +175,9 @@ class LoopSource {
         events.deallocate()
     }
 
-    /// Binds the source to a descriptor. The source does not own it.
+    /// Binds the source to a descriptor.
+    ///
+    /// The source does not own it.
     final func attach(_ fd: Int32) {
         precondition(descriptor == -1, "a source waits for one descriptor at a time")
         descriptor = fd
@@ -214,7 +221,9 @@ class LoopSource {
 
     // MARK: The lazy timer
 
-    /// Sets the deadline in monotonic nanoseconds. Moving it later costs a store: the timer re-arms itself when it fires early.
+    /// Sets the deadline in monotonic nanoseconds.
+    ///
+    /// Moving it later costs a store: the timer re-arms itself when it fires early.
     final func setDeadline(_ moment: UInt64) {
         deadline = moment
         if armedFor == 0 || moment < armedFor { arm() }
@@ -260,7 +269,9 @@ class LoopSource {
         isAwaitingWrite = false
     }
 
-    /// The descriptor takes bytes again. Overrides call `super` first.
+    /// The descriptor takes bytes again.
+    ///
+    /// Overrides call `super` first.
     func writeReady() { writeReadyOnce() }
 
     /// The deadline passed.

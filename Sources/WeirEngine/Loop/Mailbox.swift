@@ -1,10 +1,14 @@
 import CWeir
 import Glibc
 
-/// The only door into a loop from another thread. Everything behind it is confined to the loop's thread.
+/// The only door into a loop from another thread.
+///
+/// Everything behind it is confined to the loop's thread.
 final class Mailbox<Message: Sendable>: Sendable {
     private let pending = Guarded<[Message]>([])
-    /// Readable when messages wait. Owned; closed when the mailbox dies.
+    /// Readable when messages wait.
+    ///
+    /// Owned; closed when the mailbox dies.
     let wakeDescriptor: Int32
 
     init() {
@@ -14,7 +18,9 @@ final class Mailbox<Message: Sendable>: Sendable {
 
     deinit { close(wakeDescriptor) }
 
-    /// Any thread. One wake-up a batch: only the message that finds the queue empty writes to the eventfd.
+    /// Any thread.
+    ///
+    /// One wake-up a batch: only the message that finds the queue empty writes to the eventfd.
     func post(_ message: Message) {
         let wasEmpty = pending.withLock { queue in
             queue.append(message)

@@ -3,7 +3,9 @@ import Glibc
 
 /// Starts plain threads: what runs on one is created on it.
 enum Thread {
-    /// Runs `body` on a new thread. All signals are blocked there, so that they reach the thread that waits for them.
+    /// Runs `body` on a new thread.
+    ///
+    /// All signals are blocked there, so that they reach the thread that waits for them.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t {
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         var blocked = sigset_t()

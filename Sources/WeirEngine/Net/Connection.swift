@@ -1,6 +1,8 @@
 import Glibc
 
-/// The codec on top of a connection. Every call comes on the loop's thread.
+/// The codec on top of a connection.
+///
+/// Every call comes on the loop's thread.
 protocol ConnectionHandler: AnyObject {
     /// Bytes from the peer, in order. The slice is the handler's now.
     func received(_ slice: consuming ByteSlice)
@@ -301,7 +303,9 @@ final class Connection: LoopSource {
         startReading()
     }
 
-    /// Closes at once; what is queued is lost. With `reset`, the peer sees a reset instead of an end.
+    /// Closes at once; what is queued is lost.
+    ///
+    /// With `reset`, the peer sees a reset instead of an end.
     func closeNow(reset: Bool = false) {
         guard phase != .closed else { return }
         phase = .closed

@@ -9,7 +9,9 @@ package struct SocketError: Error, Sendable, CustomStringConvertible {
     package var description: String { "\(operation): \(String(cString: strerror(code)))" }
 }
 
-/// What one read or write came to. `done` carries the bytes moved, always more than zero.
+/// What one read or write came to.
+///
+/// `done` carries the bytes moved, always more than zero.
 enum TransferResult: Equatable {
     case done(Int)
     case wantRead
@@ -35,7 +37,9 @@ enum Socket {
         }
     }
 
-    /// Writes what the vectors describe. SIGPIPE is ignored process-wide, so a gone peer shows as EPIPE.
+    /// Writes what the vectors describe.
+    ///
+    /// SIGPIPE is ignored process-wide, so a gone peer shows as EPIPE.
     static func send(_ fd: Int32, _ vectors: UnsafePointer<iovec>, count: Int) -> TransferResult {
         while true {
             let length = writev(fd, vectors, Int32(count))
@@ -117,7 +121,9 @@ enum Socket {
     /// Connections the kernel holds for a listener before they are accepted (cut to net.core.somaxconn).
     static let listenBacklog: Int32 = 4096
 
-    /// Opens a listening socket. With `shared`, several sockets of this process take turns on the port (SO_REUSEPORT).
+    /// Opens a listening socket.
+    ///
+    /// With `shared`, several sockets of this process take turns on the port (SO_REUSEPORT).
     static func listen(_ address: SocketAddress, shared: Bool) throws(SocketError) -> Int32 {
         let fd = weir_socket(address.family)
         guard fd >= 0 else { throw SocketError(operation: "socket", code: errno) }

@@ -1,7 +1,9 @@
 import CWeir
 import Glibc
 
-/// An IPv4, IPv6 or unix socket address. A trivial value: copied freely, never allocated.
+/// An IPv4, IPv6 or unix socket address.
+///
+/// A trivial value: copied freely, never allocated.
 struct SocketAddress {
     private var storage = sockaddr_storage()
     private(set) var length: socklen_t = 0
@@ -37,7 +39,9 @@ struct SocketAddress {
     }
 
     /// Lets the kernel fill the address in.
-    static func filled(_ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32) -> (
+    static func filled(
+        _ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) -> (
         address: SocketAddress, result: Int32
     ) {
         var address = SocketAddress()

@@ -5,7 +5,9 @@ enum Transport {
     case plain
     case layered(TransportLayer)
 
-    /// Reads at most `count` bytes. A layer may want to write before it can read, and the other way round.
+    /// Reads at most `count` bytes.
+    ///
+    /// A layer may want to write before it can read, and the other way round.
     func read(_ fd: Int32, into bytes: UnsafeMutablePointer<UInt8>, count: Int) -> TransferResult {
         switch self {
         case .plain: Socket.receive(fd, into: bytes, count: count)
@@ -29,7 +31,9 @@ enum Transport {
     }
 }
 
-/// A layer between connection and socket. Loop thread only.
+/// A layer between connection and socket.
+///
+/// Loop thread only.
 class TransportLayer {
     /// Bytes are already inside the layer.
     var hasPendingInput: Bool { false }

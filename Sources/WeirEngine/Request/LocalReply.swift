@@ -49,7 +49,9 @@ enum LocalReply {
         }
     }
 
-    /// Sends the whole answer on a stream. `HEAD` gets the headers alone.
+    /// Sends the whole answer on a stream.
+    ///
+    /// `HEAD` gets the headers alone.
     func send(on stream: any ServerStream, host: ServerHost) {
         let head = host.takeResponseHead()
         defer { host.recycle(head) }

@@ -17,7 +17,9 @@ package struct EngineOptions: Sendable {
     package init() {}
 }
 
-/// A listener that could not be opened. Everything else goes on.
+/// A listener that could not be opened.
+///
+/// Everything else goes on.
 package struct ListenerProblem: Sendable, Equatable {
     /// The port as the Gateway declares it.
     package var port: Int
@@ -45,7 +47,9 @@ package final class Engine: Sendable {
 
     private struct State {
         var threads: [pthread_t] = []
-        /// Open listeners and their slot numbers. A slot is not used twice.
+        /// Open listeners and their slot numbers.
+        ///
+        /// A slot is not used twice.
         var slots: [ListenerKey: Int] = [:]
         var nextSlot = 0
         var listening: [ListeningPort] = []

@@ -1,4 +1,6 @@
-/// What the workers are doing, summed. Plain counts; totals since the start unless named otherwise.
+/// What the workers are doing, summed.
+///
+/// Plain counts; totals since the start unless named otherwise.
 package struct EngineStats: Sendable, Equatable {
     package var acceptedConnections = 0
     /// Client connections open now.

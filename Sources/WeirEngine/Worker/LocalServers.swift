@@ -55,7 +55,9 @@ package final class LocalServers: Sendable {
 
     package init(name: String) { self.name = name }
 
-    /// Listens on `HOST:PORT` (numeric host or `localhost`, port 0 picks one); returns the port. Never SO_REUSEPORT.
+    /// Listens on `HOST:PORT` (numeric host or `localhost`, port 0 picks one); returns the port.
+    ///
+    /// Never SO_REUSEPORT.
     ///
     /// `handler` runs on the servers' thread and must not block.
     package func listen(_ address: String, handler: @escaping Handler) throws(SocketError) -> Int {

@@ -74,7 +74,9 @@ final class RetiredSnapshots: Sendable {
         notify()
     }
 
-    /// Control thread: frees what is waiting. Each worker puts its own reference; the last one to go frees the memory.
+    /// Control thread: frees what is waiting.
+    ///
+    /// Each worker puts its own reference; the last one to go frees the memory.
     func release() {
         let gone = snapshots.withLock { list in
             let all = list

@@ -15,7 +15,9 @@ enum WorkerMessage: Sendable {
     case stop
 }
 
-/// One thread of the data plane: a loop, listeners, connections, clusters, one configuration. Nothing in it is shared.
+/// One thread of the data plane: a loop, listeners, connections, clusters, one configuration.
+///
+/// Nothing in it is shared.
 ///
 /// Not final: tests put in-memory codecs below it.
 class Worker: ServerHost, AcceptorOwner {
@@ -35,7 +37,9 @@ class Worker: ServerHost, AcceptorOwner {
     /// By slot: the listener's plan in the current generation.
     private var listenerPlans: UnsafeMutablePointer<Unmanaged<ListenerPlan>?>
     private var listenerCapacity = 0
-    /// By cluster id: made on first pick. Each entry is retained.
+    /// By cluster id: made on first pick.
+    ///
+    /// Each entry is retained.
     private var clusters: UnsafeMutablePointer<Unmanaged<Cluster>?>
     private var clusterCapacity = 0
     private var exchanges: [Exchange] = []
@@ -220,7 +224,9 @@ class Worker: ServerHost, AcceptorOwner {
         return cluster
     }
 
-    /// The current generation, held until `unpin`. `nil` before the first one.
+    /// The current generation, held until `unpin`.
+    ///
+    /// `nil` before the first one.
     func pinCurrent() -> PinnedSnapshot? {
         current?.pins += 1
         return current

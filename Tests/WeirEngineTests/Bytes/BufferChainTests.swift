@@ -8,7 +8,9 @@ import Testing
     private static func text(_ chain: borrowing BufferChain) -> [UInt8] {
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: 64) { vectors in
             let filled = chain.fill(vectors.baseAddress!, limit: 64)
-            return (0..<filled).flatMap { [UInt8](UnsafeRawBufferPointer(start: vectors[$0].iov_base, count: vectors[$0].iov_len)) }
+            return (0..<filled).flatMap {
+                [UInt8](UnsafeRawBufferPointer(start: vectors[$0].iov_base, count: vectors[$0].iov_len))
+            }
         }
     }
 

@@ -26,7 +26,8 @@ private final class FitfulLayer: TransportLayer {
                 return .wantWrite
             }
             var buffer = [UInt8](repeating: 0, count: 700)
-            switch buffer.withUnsafeMutableBufferPointer({ Socket.receive(fd, into: $0.baseAddress!, count: $0.count) }) {
+            switch buffer.withUnsafeMutableBufferPointer({ Socket.receive(fd, into: $0.baseAddress!, count: $0.count) })
+            {
             case .done(let length): inside = Array(buffer[..<length])
             case let other: return other
             }

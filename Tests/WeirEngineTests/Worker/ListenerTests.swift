@@ -30,9 +30,10 @@ import WeirTestSupport
         let second = try GatewayFixture.freePort()
         var old = try gateway.client()
         #expect(try old.request().status == 200)
-        #expect(try gateway.publish(
-            try GatewayFixture.snapshot(generation: 2, listeners: [gateway.port, second], origins: [origin.port])
-        ).isEmpty)
+        #expect(
+            try gateway.publish(
+                try GatewayFixture.snapshot(generation: 2, listeners: [gateway.port, second], origins: [origin.port])
+            ).isEmpty)
         var new = try TestClient(port: second)
         #expect(try new.request().status == 200)
         #expect(gateway.engine.listeningPorts().map(\.localPort) == [gateway.port, second])
@@ -80,8 +81,10 @@ import WeirTestSupport
         let port = origin.port
         origin.stop()
         try eventually("the port is free") { (try? TestSocket(port: port)) == nil }
-        #expect(try gateway.publish(
-            try GatewayFixture.snapshot(generation: 3, listeners: [port, gateway.port], origins: [])).isEmpty)
+        #expect(
+            try gateway.publish(
+                try GatewayFixture.snapshot(generation: 3, listeners: [port, gateway.port], origins: [])
+            ).isEmpty)
         #expect(gateway.engine.listeningPorts().count == 2)
     }
 

@@ -121,7 +121,9 @@ final class MemoryServerStream: ServerStream {
         sink.receive(fromDownstream: .request(requestHead, last: !hasBody))
     }
 
-    /// A DATA frame from the client. Returns whether its bytes may be credited to the peer at once.
+    /// A DATA frame from the client.
+    ///
+    /// Returns whether its bytes may be credited to the peer at once.
     func data(_ bytes: [UInt8]) -> Bool {
         let slice = ByteSlice(bytes, connection.worker.loop.pool)
         sink?.receive(fromDownstream: .body(slice))
@@ -358,7 +360,9 @@ final class MemoryWorker: Worker {
 
     /// Posts the generation and lets the worker take it.
     func adopt(_ snapshot: Snapshot) {
-        mail.post(.adopt(snapshot, slots: snapshot.listeners.indices.map { $0 }, ticket: AdoptionTicket(workers: 1, done: {})))
+        mail.post(
+            .adopt(snapshot, slots: snapshot.listeners.indices.map { $0 }, ticket: AdoptionTicket(workers: 1, done: {}))
+        )
         loop.tick(wait: true)
     }
 

@@ -80,7 +80,8 @@ import WeirTestSupport
 
     @Test func anUpstreamThatSaysMoreThanItsAnswerIsNotTrustedAgain() throws {
         let origin = try OriginServer { _, socket in
-            try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nevil!")
+            try socket.send(
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nevil!")
             return true
         }
         defer { origin.stop() }
@@ -110,7 +111,9 @@ import WeirTestSupport
             defer { held = now }
             return now == held && now > 2
         }
-        let bound = (Connection.highMarkBytes + Connection.readsPerTick * BufferPool.chunkBytes) / (BufferPool.chunkBytes / 2) + 8
+        let bound =
+            (Connection.highMarkBytes + Connection.readsPerTick * BufferPool.chunkBytes) / (BufferPool.chunkBytes / 2)
+            + 8
         #expect(held <= bound, "\(held) buffers are held")
         var received = 0
         while received < size {
@@ -136,7 +139,8 @@ import WeirTestSupport
         let client = try gateway.client()
         let size = 30 * 1024 * 1024
         let sender = BackgroundSender(
-            client.socket, prefix: "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: \(size)\r\n\r\n", size: size)
+            client.socket, prefix: "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: \(size)\r\n\r\n", size: size
+        )
         var held = -1
         try eventually("the gateway stops reading") {
             usleep(20_000)
@@ -144,7 +148,9 @@ import WeirTestSupport
             defer { held = now }
             return now == held && now > 2
         }
-        let bound = (Connection.highMarkBytes + Connection.readsPerTick * BufferPool.chunkBytes) / (BufferPool.chunkBytes / 2) + 8
+        let bound =
+            (Connection.highMarkBytes + Connection.readsPerTick * BufferPool.chunkBytes) / (BufferPool.chunkBytes / 2)
+            + 8
         #expect(held <= bound, "\(held) buffers are held")
         gate.raise()
         var reader = client
@@ -180,7 +186,8 @@ import WeirTestSupport
         let gateway = try GatewayFixture(origins: [origin.port])
         for (bytes, status) in [
             ("GET / HTTP/1.1\r\n\r\n", 400), ("GET / HTTP/1.0\r\nHost: example.com\r\n\r\n", 426),
-            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400), ("\u{16}\u{3}\u{1}\u{2}garbage garbage\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+            ("\u{16}\u{3}\u{1}\u{2}garbage garbage\r\n\r\n", 400),
             ("POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: example.com\r\nX: \(String(repeating: "y", count: 70_000))\r\n\r\n", 431),
         ] {
@@ -198,7 +205,9 @@ import WeirTestSupport
         defer { origin.stop() }
         let gateway = try GatewayFixture(origins: [origin.port])
         var client = try gateway.client()
-        for byte in Array("POST /slow HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".utf8) {
+        for byte in Array(
+            "POST /slow HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".utf8)
+        {
             try client.socket.send([byte])
         }
         #expect(try client.response().text == "/slow")

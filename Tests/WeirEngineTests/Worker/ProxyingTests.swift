@@ -76,7 +76,8 @@ import WeirTestSupport
             case "/304": try socket.send("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 77\r\n\r\n")
             case "/head": try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
             case "/hints":
-                try socket.send("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                try socket.send(
+                    "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             default: try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             }
             return true
@@ -175,7 +176,8 @@ import WeirTestSupport
         let head = try client.request("HEAD", "/x")
         #expect(head.status == 503 && head.body.isEmpty)
         // A request with a body that nobody wants leaves the connection usable.
-        #expect(try client.request("POST", "/", host: "other.com", body: Array(repeating: 1, count: 5000)).status == 404)
+        #expect(
+            try client.request("POST", "/", host: "other.com", body: Array(repeating: 1, count: 5000)).status == 404)
         #expect(try client.request("GET", "/x").status == 503)
     }
 
@@ -193,7 +195,8 @@ import WeirTestSupport
             headers: [
                 ("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", "5.6.7.8"), ("X-Forwarded-Proto", "https"),
                 ("X-Request-Id", "mine"), ("X-Envoy-Internal", "true"), ("X-Envoy-Retry-On", "5xx"),
-                ("X-Envoy-Custom", "kept"), ("X-Forwarded-Client-Cert", "forged"), ("Connection", "X-Private, close-not"),
+                ("X-Envoy-Custom", "kept"), ("X-Forwarded-Client-Cert", "forged"),
+                ("Connection", "X-Private, close-not"),
                 ("X-Private", "1"), ("Keep-Alive", "timeout=5"), ("Proxy-Connection", "x"), ("TE", "trailers, gzip"),
                 ("X-Twice", "a"), ("X-Twice", "b"),
             ])

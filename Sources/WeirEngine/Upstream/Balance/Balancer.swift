@@ -14,7 +14,9 @@ enum Balancer {
         }
     }
 
-    /// Index of the endpoint for one attempt. There must be at least one endpoint.
+    /// Index of the endpoint for one attempt.
+    ///
+    /// There must be at least one endpoint.
     mutating func pick(_ endpoints: borrowing [Endpoint], _ random: inout FastRandom) -> Int {
         switch self {
         case .leastRequest(let balancer): return balancer.pick(endpoints, &random)

@@ -1,4 +1,6 @@
-/// Cumulative weights for a weighted random choice. O(log n) a choice, O(1) when all weights are equal.
+/// Cumulative weights for a weighted random choice.
+///
+/// O(log n) a choice, O(1) when all weights are equal.
 struct WeightTable {
     private let cumulative: [UInt64]
     private let count: Int
@@ -15,7 +17,9 @@ struct WeightTable {
 
     var isUniform: Bool { cumulative.isEmpty }
 
-    /// An index with probability weight / sum. The table must not be empty.
+    /// An index with probability weight / sum.
+    ///
+    /// The table must not be empty.
     func pick(_ random: inout FastRandom) -> Int {
         guard let sum = cumulative.last else { return Int(random.below(UInt32(truncatingIfNeeded: count))) }
         // The high half of a 64-bit product is uniform in 0..<sum to within 2^-64 * sum.

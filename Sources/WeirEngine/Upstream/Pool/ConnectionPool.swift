@@ -58,7 +58,9 @@ class ConnectionPool {
         return connection
     }
 
-    /// A request found its pooled connection closed before it took a byte; a fresh one takes over. `false` when none opens.
+    /// A request found its pooled connection closed before it took a byte; a fresh one takes over.
+    ///
+    /// `false` when none opens.
     func replace(_ stale: H1ClientConnection, for holder: any ResponseSink) -> Bool {
         guard let fresh = open() else { return false }
         fresh.lease(to: holder)
