@@ -26,7 +26,8 @@ extension TrafficPolicy {
     fileprivate init(_ reader: FieldReader) {
         var fields = reader
         if fields.isEmpty {
-            fields.session.error(fields.path, line: fields.line, "trafficPolicy is empty. Remove it, or write a policy.")
+            fields.session.error(
+                fields.path, line: fields.line, "trafficPolicy is empty. Remove it, or write a policy.")
         }
         (loadBalancer, connectionPool) = Self.readBlocks(&fields)
         portLevelSettings = fields.items("portLevelSettings").map(PortTrafficPolicy.init)
@@ -102,7 +103,8 @@ extension TrafficPolicy.ConnectionPoolSettings {
     fileprivate init(_ reader: FieldReader) {
         var fields = reader
         if fields.isEmpty {
-            fields.session.error(fields.path, line: fields.line, "connectionPool is empty. Remove it, or write tcp or http.")
+            fields.session.error(
+                fields.path, line: fields.line, "connectionPool is empty. Remove it, or write tcp or http.")
         }
         let tcpIdle = fields.mapping("tcp").flatMap { readTCP($0) }
         let httpIdle = fields.mapping("http").flatMap { Self.readHTTP($0) }

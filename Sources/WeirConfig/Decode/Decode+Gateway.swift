@@ -67,7 +67,8 @@ extension Gateway.TLS {
         caCertificates = fields.text("caCertificates")
         if let certificates = fields.take("tlsCertificates") {
             tlsCertificateCount = certificates.items().count
-            certificates.warn(.fieldNotHonoured, "tlsCertificates is not acted on by this version; name a Secret instead.")
+            certificates.warn(
+                .fieldNotHonoured, "tlsCertificates is not acted on by this version; name a Secret instead.")
         }
         for field in Self.notHonouredFields {
             fields.isNotHonoured(field, "the defaults of Istio are used")

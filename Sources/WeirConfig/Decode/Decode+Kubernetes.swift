@@ -44,7 +44,9 @@ extension EndpointSlice {
 extension EndpointSlice.Port {
     /// `nil` for a port without a number, which means "all ports" and tells a router nothing.
     fileprivate init?(_ value: FieldValue) {
-        guard var fields = value.mapping(), let number = fields.integer("port", PortNumber.decodable) else { return nil }
+        guard var fields = value.mapping(), let number = fields.integer("port", PortNumber.decodable) else {
+            return nil
+        }
         port = number
         name = fields.text("name") ?? ""
     }
@@ -63,7 +65,9 @@ extension EndpointSlice.Endpoint {
 }
 
 extension Secret {
-    /// Decodes the object itself: it has no `spec:`. No message holds a value.
+    /// Decodes the object itself: it has no `spec:`.
+    ///
+    /// No message holds a value.
     init(_ fields: inout FieldReader) {
         type = fields.text("type") ?? "Opaque"
         for (key, value) in fields.take("data")?.entries() ?? [] {

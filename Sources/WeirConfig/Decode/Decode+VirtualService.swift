@@ -15,7 +15,8 @@ extension VirtualService {
         guard let value = fields.take(name) else { return 0 }
         let count = value.items().count
         if count > 0 {
-            value.warn(.fieldNotHonoured, "\(name) routes are not acted on by this version; only http routes are served.")
+            value.warn(
+                .fieldNotHonoured, "\(name) routes are not acted on by this version; only http routes are served.")
         }
         return count
     }
@@ -88,7 +89,9 @@ enum PortSelector {
     }
 }
 
-/// What a port may be when read. The validator narrows it to 1-65535, so that the message fits ports.
+/// What a port may be when read.
+///
+/// The validator narrows it to 1-65535, so that the message fits ports.
 enum PortNumber {
     static let decodable = 0...Int(UInt32.max)
 }

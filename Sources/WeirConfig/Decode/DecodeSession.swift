@@ -17,8 +17,10 @@ final class DecodeSession {
     private(set) var errorPaths: [String] = []
     private var findings = 0
     private var omitted = 0
-    /// Nodes that may still be visited. Without aliases a document has fewer nodes than bytes, so only aliases that
-    /// multiply each other ever use this up.
+    /// Nodes that may still be visited.
+    ///
+    /// Without aliases a document has fewer nodes than bytes, so only aliases that multiply each other ever use this
+    /// up.
     private var remainingNodes: Int
 
     init(file: String, firstLine: Int, nodeLimit: Int) {

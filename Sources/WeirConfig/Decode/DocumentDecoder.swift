@@ -30,7 +30,9 @@ package struct DocumentDecoder: Sendable {
         self.defaultNamespace = defaultNamespace
     }
 
-    /// Decodes and validates; never traps, whatever the bytes. Everything wrong is in the result's diagnostics.
+    /// Decodes and validates; never traps, whatever the bytes.
+    ///
+    /// Everything wrong is in the result's diagnostics.
     package func decode(_ document: RawDocument, file: String) -> DecodedDocument {
         let limit = Self.nodeLimit + document.text.utf8.count
         let session = DecodeSession(file: file, firstLine: document.firstLine, nodeLimit: limit)
@@ -48,7 +50,9 @@ package struct DocumentDecoder: Sendable {
         return result
     }
 
-    /// A text that does not parse. With a duplicate key the resource may still be named, and then only it is refused.
+    /// A text that does not parse.
+    ///
+    /// With a duplicate key the resource may still be named, and then only it is refused.
     private func refuse(
         _ document: RawDocument, because problem: YAMLProblem, into result: inout DecodedDocument,
         session: DecodeSession
@@ -83,7 +87,9 @@ package struct DocumentDecoder: Sendable {
         }
         if word == "List", apiVersion == "v1" {
             // Only a List at the top is opened, so nesting cannot recurse.
-            guard case .root = value.path else { return value.refuse("A List cannot hold Lists. Write its items here.") }
+            guard case .root = value.path else {
+                return value.refuse("A List cannot hold Lists. Write its items here.")
+            }
             for item in envelope.items("items") { decode(item, into: &result, root: root) }
             return
         }
@@ -123,8 +129,9 @@ package struct DocumentDecoder: Sendable {
         }
     }
 
-    /// Gives the validator's findings their lines. A finding at a place that failed to decode follows from that
-    /// failure and is dropped.
+    /// Gives the validator's findings their lines.
+    ///
+    /// A finding at a place that failed to decode follows from that failure and is dropped.
     private func report(_ findings: Findings, root: Node, session: DecodeSession) {
         let decodeErrors = session.errorPaths
         for finding in findings.all {

@@ -24,7 +24,9 @@ package enum DocumentSplitter {
     }
 }
 
-/// The state of one pass. Borrows the bytes for the length of `split`.
+/// The state of one pass.
+///
+/// Borrows the bytes for the length of `split`.
 private struct Cutter {
     private let bytes: UnsafeRawBufferPointer
     private var documents: [RawDocument] = []
@@ -116,6 +118,7 @@ private struct Cutter {
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n")
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r")
+            || byte == UInt8(ascii: "\n")
     }
 }

@@ -22,7 +22,9 @@ enum FieldName {
         var best: (name: String, distance: Int)?
         for candidate in known {
             let distance = distance(wanted, Array(candidate.lowercased().utf8))
-            guard distance <= 2, distance < candidate.utf8.count / 2, distance < best?.distance ?? .max else { continue }
+            guard distance <= 2, distance < candidate.utf8.count / 2, distance < best?.distance ?? .max else {
+                continue
+            }
             best = (candidate, distance)
         }
         return best?.name

@@ -24,7 +24,9 @@ struct FieldValue {
 
     func warn(_ code: DiagnosticCode, _ message: String) { session.warning(code, path, line: line, message) }
 
-    /// Text. An unquoted number or yes/no word is refused, as Istio and Kubernetes refuse it.
+    /// Text.
+    ///
+    /// An unquoted number or yes/no word is refused, as Istio and Kubernetes refuse it.
     func text() -> String? {
         guard case .scalar(let scalar) = node else {
             refuse("Text is expected here, not \(shape). Write one value.")
@@ -84,7 +86,9 @@ struct FieldValue {
         }
     }
 
-    /// A list of text. A refused item stays as empty text, so that positions keep their meaning.
+    /// A list of text.
+    ///
+    /// A refused item stays as empty text, so that positions keep their meaning.
     func texts() -> [String] { items().map { $0.text() ?? "" } }
 
     /// A mapping's entries under the keys as written.

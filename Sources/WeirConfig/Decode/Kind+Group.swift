@@ -8,8 +8,10 @@ extension Kind {
         }
     }
 
-    /// Whether the kind of this name is ours under an `apiVersion`. Istio's versions share one schema, so any counts;
-    /// other groups have kinds of the same names (a Gateway API `Gateway`, a Knative `Service`).
+    /// Whether the kind of this name is ours under an `apiVersion`.
+    ///
+    /// Istio's versions share one schema, so any counts; other groups have kinds of the same names (a Gateway API
+    /// `Gateway`, a Knative `Service`).
     func isServed(under apiVersion: String) -> Bool {
         let parts = apiVersion.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         if isIstio { return parts.count == 2 && parts[0] == group && !parts[1].isEmpty }

@@ -36,7 +36,8 @@ enum MappingEntries {
         for (key, node) in mapping {
             guard case .scalar(let name) = key else {
                 let line = session.line(of: key.mark)
-                session.error(value.path, line: line, "A field's name must be text. Write a plain word before the colon.")
+                session.error(
+                    value.path, line: line, "A field's name must be text. Write a plain word before the colon.")
                 return false
             }
             if name.string == "<<", name.style == .plain {

@@ -11,7 +11,9 @@ struct YAMLProblem: Error {
 
 /// The only place that calls the YAML parser.
 enum YAMLComposer {
-    /// The root node; `nil` for an empty text. Scalars stay untyped: `PlainScalar` types those that are read.
+    /// The root node; `nil` for an empty text.
+    ///
+    /// Scalars stay untyped: `PlainScalar` types those that are read.
     static func compose(_ text: String) throws(YAMLProblem) -> Node? {
         try AliasGuard.check(text)
         return try parse(text)
@@ -75,7 +77,8 @@ private enum AliasGuard {
         }
         guard let root = try YAMLComposer.parse(String(decoding: bytes, as: UTF8.self)) else { return }
         guard let line = lineOfComplexKey(in: root, aliases: names) else { return }
-        throw YAMLProblem(line: line, message: "A key is an alias, a list or a mapping. Write a plain word before the colon.")
+        throw YAMLProblem(
+            line: line, message: "A key is an alias, a list or a mapping. Write a plain word before the colon.")
     }
 
     /// Recursion is bounded by the parser's own nesting limit of 1000; the tree holds no aliases.

@@ -16,7 +16,9 @@ package struct DestinationRule: Sendable, Hashable {
     }
 }
 
-/// The blocks of `trafficPolicy` that Weir acts on. A block is replaced whole by a more specific one (semantics 4.2).
+/// The blocks of `trafficPolicy` that Weir acts on.
+///
+/// A block is replaced whole by a more specific one (semantics 4.2).
 package struct TrafficPolicy: Sendable, Hashable {
     package var loadBalancer: LoadBalancer?
     package var connectionPool: ConnectionPoolSettings?

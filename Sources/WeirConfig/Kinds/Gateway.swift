@@ -48,7 +48,9 @@ package struct Gateway: Sendable, Hashable {
         case mysql = "MYSQL"
     }
 
-    /// `servers[].tls`. The zero value of `mode` is PASSTHROUGH, as in Istio's API.
+    /// `servers[].tls`.
+    ///
+    /// The zero value of `mode` is PASSTHROUGH, as in Istio's API.
     package struct TLS: Sendable, Hashable {
         package enum Mode: String, Sendable, Hashable, CaseIterable {
             case passthrough = "PASSTHROUGH"

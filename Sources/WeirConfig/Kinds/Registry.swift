@@ -80,7 +80,9 @@ package struct Pod: Sendable, Hashable {
     package init() {}
 }
 
-/// Kubernetes core/v1 `Secret`. Values are decoded from base64; `stringData` wins over `data`.
+/// Kubernetes core/v1 `Secret`.
+///
+/// Values are decoded from base64; `stringData` wins over `data`.
 package struct Secret: Sendable, Hashable {
     package var type = "Opaque"
     package var data: [String: [UInt8]] = [:]

@@ -1,7 +1,9 @@
 /// Istio `VirtualService` (networking.istio.io): how the requests for some hosts are routed.
 package struct VirtualService: Sendable, Hashable {
     package var hosts: [String] = []
-    /// As written. Empty means `mesh` only, so the gateway does not serve it (semantics 3.1).
+    /// As written.
+    ///
+    /// Empty means `mesh` only, so the gateway does not serve it (semantics 3.1).
     package var gateways: [String] = []
     package var http: [HTTPRoute] = []
     /// `tls:` and `tcp:` routes are counted so that they can be reported; they are not routed here.
@@ -17,7 +19,7 @@ package struct HTTPRoute: Sendable, Hashable {
     package var name: String?
     package var match: [HTTPMatchRequest] = []
     package var route: [HTTPRouteDestination] = []
-    /// Field names of this entry that Weir reads but does not act on yet, e.g. `rewrite`; each was reported.
+    /// Field names of this entry that Weir reads but does not act on yet, such as `rewrite`; each was reported.
     package var notHonoured: [String] = []
     package var line = 0
 
@@ -31,7 +33,9 @@ package struct HTTPMatchRequest: Sendable, Hashable {
     package var scheme: StringMatch?
     package var method: StringMatch?
     package var authority: StringMatch?
-    /// Names are lower-cased. Sorted by name, so equal matches compare equal.
+    /// Names are lower-cased.
+    ///
+    /// Sorted by name, so equal matches compare equal.
     package var headers: [NamedMatch] = []
     package var withoutHeaders: [NamedMatch] = []
     package var queryParams: [NamedMatch] = []

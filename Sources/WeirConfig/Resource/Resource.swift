@@ -1,4 +1,6 @@
-/// A place in a file the user wrote. Lines count from 1.
+/// A place in a file the user wrote.
+///
+/// Lines count from 1.
 package struct SourceLocation: Sendable, Hashable {
     package var file: String
     package var line: Int
@@ -9,7 +11,9 @@ package struct SourceLocation: Sendable, Hashable {
     }
 }
 
-/// The kinds Weir reads. The raw value is the word in `kind:`.
+/// The kinds Weir reads.
+///
+/// The raw value is the word in `kind:`.
 package enum Kind: String, Sendable, Hashable, CaseIterable {
     case gateway = "Gateway"
     case virtualService = "VirtualService"
@@ -21,7 +25,9 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case secret = "Secret"
 }
 
-/// What a resource is known by: kind, namespace and name. The API version does not count (Istio: group + kind).
+/// What a resource is known by: kind, namespace and name.
+///
+/// The API version does not count (Istio: group + kind).
 package struct ResourceID: Sendable, Hashable, CustomStringConvertible {
     package var kind: Kind
     package var namespace: String
@@ -42,7 +48,9 @@ package struct Metadata: Sendable, Hashable {
     package var namespace: String
     package var labels: [String: String] = [:]
     package var annotations: [String: String] = [:]
-    /// RFC 3339 text; RFC 3339 in UTC sorts as text. Absent in files: ties then fall to name and namespace.
+    /// RFC 3339 text; RFC 3339 in UTC sorts as text.
+    ///
+    /// Absent in files: ties then fall to name and namespace.
     package var creationTimestamp: String?
 
     package init(name: String, namespace: String) {
@@ -69,7 +77,9 @@ package struct Resource: Sendable, Hashable {
     package var spec: Spec
     /// Where the document starts.
     package var location: SourceLocation
-    /// Given by the store; changes whenever the document's text or place does. The compiler's cache key.
+    /// Given by the store; changes whenever the document's text or place does.
+    ///
+    /// The compiler's cache key.
     package var revision: UInt64 = 0
 
     package init(id: ResourceID, metadata: Metadata, spec: Spec, location: SourceLocation) {

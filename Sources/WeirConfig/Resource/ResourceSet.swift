@@ -8,7 +8,9 @@ package struct ResourceSet: Sendable, Equatable {
     /// Resources whose id an earlier one already had; they are not used.
     package let duplicates: [Resource]
 
-    /// The first resource of an id wins; the others become `duplicates`. O(n log n).
+    /// The first resource of an id wins; the others become `duplicates`.
+    ///
+    /// O(n log n).
     package init(_ resources: [Resource]) {
         var seen = Set<ResourceID>(minimumCapacity: resources.count)
         var grouped: [Kind: [Resource]] = [:]
@@ -35,7 +37,9 @@ package struct ResourceSet: Sendable, Equatable {
         positions[id].flatMap { byKind[id.kind]?[$0] }
     }
 
-    /// In Istio's order: creation timestamp (absent first), then name, then namespace. Earlier wins in conflicts. O(1).
+    /// In Istio's order: creation timestamp (absent first), then name, then namespace.
+    ///
+    /// Earlier wins in conflicts. O(1).
     package func resources(of kind: Kind) -> [Resource] { byKind[kind] ?? [] }
 
     /// How many resources count; duplicates do not.

@@ -1,4 +1,6 @@
-/// What the rules found in one decoded resource. The decoder adds file and line.
+/// What the rules found in one decoded resource.
+///
+/// The decoder adds file and line.
 struct Findings {
     struct Finding {
         var code: DiagnosticCode
@@ -25,8 +27,11 @@ struct Findings {
     /// A port that a user names must exist: 1 to 65535.
     mutating func checkPort(_ number: Int, _ path: FieldPath) {
         guard number < 1 || number > 65_535 else { return }
-        error(path, number == 0 ? "The port is missing or 0. Write a number from 1 to 65535."
-            : "\(number) is no port. Write a number from 1 to 65535.")
+        error(
+            path,
+            number == 0
+                ? "The port is missing or 0. Write a number from 1 to 65535."
+                : "\(number) is no port. Write a number from 1 to 65535.")
     }
 
     /// Label keys and values as Kubernetes takes them.
@@ -40,7 +45,9 @@ struct Findings {
         }
     }
 
-    /// Whose namespaces may see a resource. `~` (nobody) is for ServiceEntries only.
+    /// Whose namespaces may see a resource.
+    ///
+    /// `~` (nobody) is for ServiceEntries only.
     mutating func checkExportTo(
         _ names: [String], at path: FieldPath, namespace: String, allowsNobody: Bool = false
     ) {

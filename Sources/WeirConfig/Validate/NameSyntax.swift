@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Musl
-#endif
-
 /// The shapes of names, as Istio and Kubernetes check them.
 enum NameSyntax {
     /// One DNS label (RFC 1123): letters, digits and inner hyphens, at most 63.
@@ -18,7 +12,9 @@ enum NameSyntax {
         return isAlphanumeric(last)
     }
 
-    /// DNS labels joined by dots, at most 255 characters. A closing dot is allowed, as Istio allows it.
+    /// DNS labels joined by dots, at most 255 characters.
+    ///
+    /// A closing dot is allowed, as Istio allows it.
     static func isDomain(_ text: some StringProtocol) -> Bool {
         guard !text.isEmpty, text.utf8.count <= 255 else { return false }
         var labels = text.split(separator: ".", omittingEmptySubsequences: false)
@@ -57,13 +53,6 @@ enum NameSyntax {
 
     /// May be empty.
     static func isLabelValue(_ text: String) -> Bool { text.isEmpty || isLabelText(text) }
-
-    /// An IPv4 or IPv6 address without brackets, zone or port.
-    static func isIPAddress(_ text: String) -> Bool {
-        guard !text.utf8.contains(0) else { return false }
-        var address = in6_addr()
-        return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1
-    }
 
     /// The path of `unix:///path` or of an abstract `unix://@name`; `nil` for anything else.
     static func unixPath(_ text: String) -> Substring? {

@@ -4,7 +4,9 @@ import CRE2
 enum RegexCheck {
     private static let lengthLimit = 1_024
 
-    /// What is wrong with the pattern and how to mend it, or `nil`. Compiles the pattern once and drops it.
+    /// What is wrong with the pattern and how to mend it, or `nil`.
+    ///
+    /// Compiles the pattern once and drops it.
     static func problem(_ pattern: String) -> String? {
         let length = pattern.utf8.count
         guard length <= lengthLimit else {
@@ -16,6 +18,7 @@ enum RegexCheck {
             return nil
         }
         let text = String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return "The pattern is no RE2 regular expression (\(text)). Mend it; RE2 has no look-around and no back-references."
+        return
+            "The pattern is no RE2 regular expression (\(text)). Mend it; RE2 has no look-around and no back-references."
     }
 }

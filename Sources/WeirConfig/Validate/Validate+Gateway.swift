@@ -21,7 +21,7 @@ extension Gateway.Server {
         let isSocket = bind.map { NameSyntax.unixPath($0) != nil } ?? false
         // A unix socket has no port; any number is a placeholder.
         if !(isSocket && port.number == 0) { findings.checkPort(port.number, path["port"]["number"]) }
-        if let bind, !isSocket, !NameSyntax.isIPAddress(bind) {
+        if let bind, !isSocket, !IPAddressSyntax.isAddress(bind) {
             findings.error(path["bind"], "\(bind) is no address to listen on. Write an IP address or unix:///path.")
         }
         if hosts.isEmpty {
@@ -41,7 +41,7 @@ extension Gateway.Server {
         if parts.count == 2, parts[0] != ".", parts[0] != "*", !NameSyntax.isDNSLabel(parts[0]) {
             return "\(parts[0]) is no namespace. Write a name, \".\" or \"*\" before the slash."
         }
-        if host == "*" || NameSyntax.isIPAddress(String(host)) { return nil }
+        if host == "*" || IPAddressSyntax.isAddress(String(host)) { return nil }
         guard NameSyntax.isWildcardDomain(host) else {
             return "\(host) is no host. Write a domain name; a wildcard replaces the first label only (*.example.com)."
         }
@@ -63,7 +63,8 @@ extension Gateway.Server {
             return
         }
         if tls.httpsRedirect {
-            findings.warning(path["httpsRedirect"], "httpsRedirect does nothing here. Write it on the plain HTTP server.")
+            findings.warning(
+                path["httpsRedirect"], "httpsRedirect does nothing here. Write it on the plain HTTP server.")
         }
         tls.validate(at: path, into: &findings)
     }

@@ -12,7 +12,8 @@ extension HTTPRoute {
         }
         // Fewer than 2^32 destinations of 31-bit weights: the sum cannot overflow.
         if route.count > 1, route.reduce(0, { $0 + max($1.weight ?? 0, 0) }) == 0 {
-            findings.error(path["route"], "All weights are 0. Write a weight for each destination that shall get requests.")
+            findings.error(
+                path["route"], "All weights are 0. Write a weight for each destination that shall get requests.")
         }
     }
 
@@ -38,11 +39,12 @@ extension HTTPRouteDestination {
         let host = destination.host
         if host.isEmpty {
             findings.error(place["host"], "The destination has no host. Write the name of a service.")
-        } else if host == "*" || !(NameSyntax.isWildcardDomain(host) || NameSyntax.isIPAddress(host)) {
+        } else if host == "*" || !(NameSyntax.isWildcardDomain(host) || IPAddressSyntax.isAddress(host)) {
             findings.error(place["host"], "\(host) is no destination. Write the name of a service.")
         }
         if let subset = destination.subset, !subset.isEmpty, !NameSyntax.isDNSLabel(subset) {
-            findings.error(place["subset"], "\(subset) is no subset's name. Use letters, digits and hyphens, at most 63.")
+            findings.error(
+                place["subset"], "\(subset) is no subset's name. Use letters, digits and hyphens, at most 63.")
         }
         if let port = destination.port { findings.checkPort(port, place["port"]["number"]) }
         if let weight, weight < 0 {

@@ -22,13 +22,14 @@ extension Service {
 extension EndpointSlice {
     func validate(at path: FieldPath, into findings: inout Findings) {
         if serviceName.isEmpty {
-            let message = "The label kubernetes.io/service-name is missing, so no Service has these endpoints. Write it."
+            let message =
+                "The label kubernetes.io/service-name is missing, so no Service has these endpoints. Write it."
             findings.warning(path["metadata"]["labels"], message)
         }
         for (index, port) in ports.enumerated() { findings.checkPort(port.port, path["ports"][index]["port"]) }
         guard addressType != "FQDN" else { return }
         for (index, endpoint) in endpoints.enumerated() {
-            for (position, address) in endpoint.addresses.enumerated() where !NameSyntax.isIPAddress(address) {
+            for (position, address) in endpoint.addresses.enumerated() where !IPAddressSyntax.isAddress(address) {
                 let place = path["endpoints"][index]["addresses"][position]
                 findings.error(place, "\(address) is no IP address. Write one, or addressType: FQDN.")
             }

@@ -24,7 +24,7 @@ extension ServiceEntry {
         for (index, host) in hosts.enumerated() {
             if host == "*" {
                 findings.error(path[index], "\"*\" is no host of a ServiceEntry. Write a domain name or *.example.com.")
-            } else if !NameSyntax.isWildcardDomain(host), !NameSyntax.isIPAddress(host) {
+            } else if !NameSyntax.isWildcardDomain(host), !IPAddressSyntax.isAddress(host) {
                 findings.error(path[index], "\(host) is no host. Write a domain name or *.example.com.")
             }
         }
@@ -48,7 +48,8 @@ extension ServiceEntry {
             if let target = port.targetPort { findings.checkPort(target, place["targetPort"]) }
             let word = port.protocol.uppercased()
             if !Self.protocols.contains(word) {
-                findings.error(place["protocol"], "\(port.protocol) is no protocol. Write HTTP, HTTP2, GRPC, HTTPS, TLS or TCP.")
+                findings.error(
+                    place["protocol"], "\(port.protocol) is no protocol. Write HTTP, HTTP2, GRPC, HTTPS, TLS or TCP.")
             } else if hosts.count > 1, resolution != .none, !Self.namingProtocols.contains(word) {
                 let message = "Several hosts cannot share a port that is neither HTTP nor TLS. Write one host."
                 findings.error(place["protocol"], message)
@@ -71,7 +72,8 @@ extension ServiceEntry {
         case .dns, .dnsRoundRobin:
             let hasWildcard = hosts.contains { $0.hasPrefix("*") }
             if endpoints.isEmpty, workloadSelector == nil, hasWildcard {
-                findings.error(path["hosts"], "A wildcard cannot be looked up. Write endpoints, or hosts without \"*\".")
+                findings.error(
+                    path["hosts"], "A wildcard cannot be looked up. Write endpoints, or hosts without \"*\".")
             }
             if resolution == .dnsRoundRobin, endpoints.count > 1 {
                 findings.error(path["endpoints"], "DNS_ROUND_ROBIN takes one endpoint. Keep one, or write DNS.")
@@ -92,7 +94,8 @@ extension ServiceEntry {
         for (name, port) in endpoint.ports.sorted(by: { $0.key < $1.key }) {
             findings.checkPort(port, path["ports"][name])
             if !portNames.contains(name) {
-                findings.error(path["ports"][name], "No port of this ServiceEntry is named \(name). Use a name from ports.")
+                findings.error(
+                    path["ports"][name], "No port of this ServiceEntry is named \(name). Use a name from ports.")
             }
         }
         findings.checkLabels(endpoint.labels, path["labels"])
@@ -115,11 +118,11 @@ extension ServiceEntry {
                 findings.error(path["address"], "A unix socket serves exactly one port. Keep one under ports.")
             }
         } else if resolution == .static || resolution == .none {
-            if !NameSyntax.isIPAddress(address) {
+            if !IPAddressSyntax.isAddress(address) {
                 let found = address.isEmpty ? "The endpoint has no address." : "\(address) is no IP address."
                 findings.error(path["address"], "\(found) Write an IP address or unix:///path, or use resolution DNS.")
             }
-        } else if !NameSyntax.isIPAddress(address), !NameSyntax.isDomain(address) {
+        } else if !IPAddressSyntax.isAddress(address), !NameSyntax.isDomain(address) {
             let found = address.isEmpty ? "The endpoint has no address." : "\(address) is no address."
             findings.error(path["address"], "\(found) Write a domain name or an IP address.")
         }

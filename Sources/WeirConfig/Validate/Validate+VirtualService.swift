@@ -16,7 +16,7 @@ extension VirtualService {
         var overlap = HostOverlap()
         let isMesh = gateways.isEmpty || gateways.contains("mesh")
         for (index, host) in hosts.enumerated() {
-            guard NameSyntax.isWildcardDomain(host) || NameSyntax.isIPAddress(host) else {
+            guard NameSyntax.isWildcardDomain(host) || IPAddressSyntax.isAddress(host) else {
                 let message = "\(host) is no host. Write a domain name; a wildcard replaces the first label only."
                 findings.error(path[index], message)
                 continue
@@ -25,7 +25,8 @@ extension VirtualService {
                 findings.warning(path[index], "\"*\" is not allowed for the mesh gateway. Name only ingress gateways.")
             }
             if let other = overlap.add(host) {
-                let message = other.lowercased() == host.lowercased()
+                let message =
+                    other.lowercased() == host.lowercased()
                     ? "\(host) is listed twice. Keep one." : "\(host) overlaps \(other). Keep the one you mean."
                 findings.error(path[index], message)
             }
@@ -49,7 +50,9 @@ extension VirtualService {
     }
 }
 
-/// Finds hosts of one VirtualService that stand for the same names. Linear in the hosts' labels.
+/// Finds hosts of one VirtualService that stand for the same names.
+///
+/// Linear in the hosts' labels.
 private struct HostOverlap {
     private var exact: [String: String] = [:]
     /// Suffix of a wildcard (`.example.com`, empty for `*`) to the host as written.

@@ -41,7 +41,9 @@ enum DurationText {
         return carried ? nil : sum
     }
 
-    /// `0.fraction * unit`, cut to whole nanoseconds as Go does. Digits after the 18th cannot change the result.
+    /// `0.fraction * unit`, cut to whole nanoseconds as Go does.
+    ///
+    /// Digits after the 18th are worth less than a nanosecond.
     private static func part(_ fraction: Substring.UTF8View, of unit: Int) -> Int {
         var (numerator, denominator) = (0, 1)
         for digit in fraction.prefix(18) {
