@@ -64,6 +64,9 @@ struct HeaderBlock: ~Copyable {
         return true
     }
 
+    /// All lines, removed ones too; valid until the next change.
+    var lines: UnsafeBufferPointer<HeaderField> { UnsafeBufferPointer(start: fields, count: count) }
+
     /// Makes the first `count` entries of `fields`, written by a parser, the block's lines.
     mutating func commit(count: Int) {
         precondition(count >= 0 && count <= Self.capacity, "more lines than the block has room for")

@@ -14,7 +14,7 @@ enum H1Serializer {
 
     /// Upper bound of what `writeRequest` writes.
     static func requestBound(_ head: RequestHead) -> Int {
-        fixedBytes + head.methodBytes.count + head.target.count + head.authority.count + fieldsBound(head.block)
+        fixedBytes + head.methodBytes.count + head.target.count + head.authority.count + fieldsBound(head.block.lines)
     }
 
     /// Writes a request's head in origin form, its authority as the one and first `host`; returns the bytes written.
@@ -27,7 +27,7 @@ enum H1Serializer {
         append(" HTTP/1.1\r\nhost: ", &at)
         append(head.authority, &at)
         append("\r\n", &at)
-        appendFields(head.block, keepsLength: head.framing == .none, &at)
+        appendFields(head.block.lines, keepsLength: head.framing == .none, &at)
         appendFraming(head.framing, &at)
         append("\r\n", &at)
         return at - out
@@ -37,7 +37,7 @@ enum H1Serializer {
 
     /// Upper bound of what `writeResponse` and `writeInformational` write.
     static func responseBound(_ head: ResponseHead) -> Int {
-        fixedBytes + head.reason.count + fieldsBound(head.block)
+        fixedBytes + head.reason.count + fieldsBound(head.block.lines)
     }
 
     /// Writes a final response's head; returns the bytes written.
@@ -48,7 +48,7 @@ enum H1Serializer {
     ) -> Int {
         var at = out
         appendStatusLine(head, &at)
-        appendFields(head.block, keepsLength: framing == .none, &at)
+        appendFields(head.block.lines, keepsLength: framing == .none, &at)
         appendFraming(framing, &at)
         if close { append("connection: close\r\n", &at) }
         append("\r\n", &at)
@@ -59,7 +59,7 @@ enum H1Serializer {
     static func writeInformational(_ head: ResponseHead, into out: UnsafeMutablePointer<UInt8>) -> Int {
         var at = out
         appendStatusLine(head, &at)
-        appendFields(head.block, keepsLength: false, &at)
+        appendFields(head.block.lines, keepsLength: false, &at)
         append("\r\n", &at)
         return at - out
     }
@@ -102,10 +102,12 @@ enum H1Serializer {
 
     // MARK: Fields
 
-    private static func fieldsBound(_ block: borrowing HeaderBlock) -> Int {
+    private static func fieldsBound(_ lines: UnsafeBufferPointer<HeaderField>) -> Int {
         var total = 0
-        for index in 0..<block.count {
-            let field = block.fields + index
+        guard var field = lines.baseAddress else { return 0 }
+        let end = field + lines.count
+        while field < end {
+            defer { field += 1 }
             total += Int(field.pointee.nameLength) + Int(field.pointee.valueLength) + 4
         }
         return total
@@ -115,10 +117,10 @@ enum H1Serializer {
     ///
     /// Lines that lie behind each other in received bytes as `name: value CRLF` go out in one copy.
     private static func appendFields(
-        _ block: borrowing HeaderBlock, keepsLength: Bool, _ at: inout UnsafeMutablePointer<UInt8>
+        _ lines: UnsafeBufferPointer<HeaderField>, keepsLength: Bool, _ at: inout UnsafeMutablePointer<UInt8>
     ) {
-        let end = block.fields + block.count
-        var field = block.fields
+        guard var field = lines.baseAddress else { return }
+        let end = field + lines.count
         while field < end {
             guard isWritten(field, keepsLength) else {
                 field += 1
