@@ -9,7 +9,6 @@ enum H1Progress {
 
 /// Reads field lines (RFC 9112 section 5) into a block's storage and gathers what they say about framing.
 struct H1FieldReader {
-    private let start: UnsafeMutablePointer<UInt8>
     private let end: UnsafeMutablePointer<UInt8>
     private let fields: UnsafeMutablePointer<HeaderField>
     private let maxLines: Int
@@ -22,7 +21,6 @@ struct H1FieldReader {
         from start: UnsafeMutablePointer<UInt8>, to end: UnsafeMutablePointer<UInt8>,
         into fields: UnsafeMutablePointer<HeaderField>, maxLines: Int
     ) {
-        self.start = start
         self.end = end
         self.fields = fields
         self.maxLines = min(maxLines, HeaderBlock.capacity)
@@ -53,19 +51,29 @@ struct H1FieldReader {
             let stop = ASCII.endOfFieldValue(value, UnsafePointer(end))
             guard UnsafePointer(end) - stop >= 2 else { return partialLineEnd(stop) }
             guard stop[0] == ASCII.carriageReturn, stop[1] == ASCII.lineFeed else { return .failed(.malformed) }
-            guard count < maxLines else { return .failed(.headTooLarge) }
-            var trimmed = stop
-            while trimmed > value, ASCII.isBlank(trimmed[-1]) { trimmed -= 1 }
-            let token = HeaderName.lookup(name, length: nameLength)
-            (fields + count).initialize(
-                to: HeaderField(
-                    name: name, value: value, nameLength: UInt32(truncatingIfNeeded: nameLength),
-                    valueLength: UInt32(truncatingIfNeeded: trimmed - value), token: token,
-                    removed: H1Framing.isHopByHop(token)))
-            if H1Framing.isOfInterest(token), let error = framing.note(fields, count) { return .failed(error) }
-            count += 1
+            if let error = add(name, nameLength, value, stop) { return .failed(error) }
             line = UnsafeMutablePointer(mutating: stop) + 2
         }
+    }
+
+    /// Stores a line, its value less the blanks behind it.
+    @inline(__always)  // once a line, on every head
+    private mutating func add(
+        _ name: UnsafePointer<UInt8>, _ nameLength: Int, _ value: UnsafePointer<UInt8>, _ stop: UnsafePointer<UInt8>
+    ) -> H1Error? {
+        guard count < maxLines else { return .headTooLarge }
+        var trimmed = stop
+        while trimmed > value, ASCII.isBlank(trimmed[-1]) { trimmed -= 1 }
+        let token = HeaderName.lookup(name, length: nameLength)
+        // Lengths within a head of at most some ten thousand bytes.
+        (fields + count).initialize(
+            to: HeaderField(
+                name: name, value: value, nameLength: UInt32(truncatingIfNeeded: nameLength),
+                valueLength: UInt32(truncatingIfNeeded: trimmed - value), token: token,
+                removed: H1Framing.isHopByHop(token)))
+        if H1Framing.isOfInterest(token), let error = framing.note(fields, count) { return error }
+        count += 1
+        return nil
     }
 
     /// A line that begins with no name: the empty line, or an error; a blank would be obs-fold (section 5.2), refused.
