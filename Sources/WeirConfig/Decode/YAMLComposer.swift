@@ -91,7 +91,9 @@ private enum AliasGuard {
             }
         case .mapping(let mapping):
             for (key, value) in mapping {
-                guard case .scalar(let name) = key, !aliases.contains(name.string) else { return key.mark?.line ?? 1 }
+                guard case .scalar(let name) = key, name.style != .plain || !aliases.contains(name.string) else {
+                    return key.mark?.line ?? 1
+                }
                 if let line = lineOfComplexKey(in: value, aliases: aliases) { return line }
             }
         }
