@@ -48,22 +48,25 @@ final class ClusterCompiler {
         let subset: String?
         let name: String
     }
-    private struct Kept {
-        let plan: ClusterPlan
-        var version: Int
-    }
-
     private let options: CompilerOptions
     private var registry: ServiceRegistry
     private var rules: DestinationRules
     /// Changes whenever a destination may lead elsewhere than before.
     private(set) var version = 0
 
-    private var ids: [String: Int32] = [:]
-    private var identities: [Identity] = []
-    private var plans: [Int32: Kept] = [:]
     private var answers: [DestinationRequest: DestinationAnswer] = [:]
-    /// Plans made since the last call of `plans(for:)`.
+
+    private var ids: [String: Int32] = [:]
+    /// By cluster id, as are the lists below.
+    private var identities: [Identity] = []
+    private var idsByHost: [String: [Int32]] = [:]
+    private var plans: [ClusterPlan?] = []
+    /// The plan may no longer be right.
+    private var isStale: [Bool] = []
+    /// How many virtual hosts lead there.
+    private var uses: [Int] = []
+    private var lastTable = ClusterTable([], capacity: 0)
+    /// Plans made so far.
     private(set) var madePlans = 0
 
     init(options: CompilerOptions, registry: ServiceRegistry, rules: DestinationRules) {
@@ -72,12 +75,33 @@ final class ClusterCompiler {
         self.rules = rules
     }
 
-    /// Cluster ids given so far lie below it.
-    var capacity: Int { identities.count }
+    // MARK: Inputs
 
-    func adopt(_ registry: ServiceRegistry? = nil, _ rules: DestinationRules? = nil) {
-        if let registry { self.registry = registry }
-        if let rules { self.rules = rules }
+    /// Takes over a registry; what changed in it decides what is looked at again.
+    func adopt(_ newer: ServiceRegistry) {
+        var moved: [String] = []
+        var mayResolveElsewhere = newer.services.count != registry.services.count
+        for (host, service) in newer.services {
+            let former = registry[host]
+            if former == service { continue }
+            moved.append(host)
+            if former?.resolvesAs(service) != true { mayResolveElsewhere = true }
+        }
+        for host in registry.services.keys where newer[host] == nil { moved.append(host) }
+        registry = newer
+        for host in moved {
+            for id in idsByHost[host] ?? [] { isStale[Int(id)] = true }
+        }
+        if mayResolveElsewhere { forgetAnswers() }
+    }
+
+    func adopt(_ newer: DestinationRules) {
+        rules = newer
+        for id in isStale.indices { isStale[id] = true }
+        forgetAnswers()
+    }
+
+    private func forgetAnswers() {
         version += 1
         answers.removeAll(keepingCapacity: true)
     }
@@ -137,38 +161,56 @@ final class ClusterCompiler {
         if let known = ids[identity.name] { return known }
         let id = Int32(identities.count)
         ids[identity.name] = id
+        idsByHost[identity.host, default: []].append(id)
         identities.append(identity)
+        plans.append(nil)
+        isStale.append(true)
+        uses.append(0)
         return id
     }
 
     // MARK: Plans
 
-    /// The plans of the clusters whose ids are marked; those of all others are forgotten.
-    func plans(for used: [Bool]) -> [ClusterPlan] {
-        madePlans = 0
-        var kept: [Int32: Kept] = [:]
-        var list: [ClusterPlan] = []
-        kept.reserveCapacity(plans.count)
-        for place in used.indices where used[place] {
-            let id = Int32(place)
-            let entry = current(id)
-            kept[id] = entry
-            list.append(entry.plan)
-        }
-        plans = kept
-        return list
+    /// A virtual host leads to its clusters until it is released.
+    func use(_ host: CompiledHost) {
+        for destination in host.resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] += 1 }
     }
 
-    private func current(_ id: Int32) -> Kept {
-        if let known = plans[id] {
-            if known.version == version { return known }
-            let spec = spec(of: identities[Int(id)])
-            if known.plan.spec == spec { return Kept(plan: known.plan, version: version) }
-            madePlans += 1
-            return Kept(plan: ClusterPlan(id: id, spec: spec), version: version)
+    func release(_ host: CompiledHost) {
+        for destination in host.resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] -= 1 }
+    }
+
+    func releaseAll() {
+        for id in uses.indices { uses[id] = 0 }
+    }
+
+    /// The plans of the clusters in use: the last table again when none of them changed.
+    func table() -> ClusterTable {
+        var changed = lastTable.capacity != identities.count
+        for id in identities.indices where updatePlan(id) { changed = true }
+        if changed { lastTable = ClusterTable(plans.compactMap { $0 }, capacity: identities.count) }
+        return lastTable
+    }
+
+    /// Whether the plan of this id is another than before.
+    private func updatePlan(_ id: Int) -> Bool {
+        guard uses[id] > 0 else {
+            guard plans[id] != nil else { return false }
+            plans[id] = nil
+            return true
+        }
+        if let plan = plans[id] {
+            guard isStale[id] else { return false }
+            isStale[id] = false
+            let spec = spec(of: identities[id])
+            if plan.spec == spec { return false }
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec)
+        } else {
+            isStale[id] = false
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec(of: identities[id]))
         }
         madePlans += 1
-        return Kept(plan: ClusterPlan(id: id, spec: spec(of: identities[Int(id)])), version: version)
+        return true
     }
 
     private func spec(of identity: Identity) -> ClusterSpec {

@@ -29,37 +29,40 @@ package final class Compiler {
     private var registryDiagnostics: [Diagnostic] = []
     private let clusters: ClusterCompiler
 
-    /// In Istio's order, as of the last call.
-    private var services: [RoutedService] = []
-    private var lastSerial: UInt64 = 0
+    private var list: ServiceList
     private var hosts: VirtualHostCompiler
+    private var listeners: [ListenerState] = []
+    /// Place by place of `list`.
+    private var findings: [[Diagnostic]] = []
 
     package init(options: CompilerOptions) {
         self.options = options
         let registry = ServiceRegistry(ServiceRegistry.Sources(), entries: &entries, options: options)
         clusters = ClusterCompiler(
             options: options, registry: registry, rules: DestinationRules([], options: options))
+        list = ServiceList(options: options)
         hosts = VirtualHostCompiler(options: options)
     }
 
     /// Compiles all resources. Unusable parts are left out and reported; there is always a snapshot.
     package func compile(_ resources: ResourceSet) -> Compilation {
         generation += 1
+        let madeHosts = hosts.made
+        let madePlans = clusters.madePlans
+        let versions = (layoutVersion, clusters.version)
         updateLayout(resources)
         updateClusters(resources)
-        services = collect(resources.resources(of: .virtualService))
-        for service in services { service.bind(to: layout, version: layoutVersion) }
-
-        hosts.begin()
-        let listeners = compileListeners()
-        hosts.end()
+        let change = list.update(resources.resources(of: .virtualService))
+        switch change {
+        case .none where versions == (layoutVersion, clusters.version): break
+        case .inPlace(let replaced) where versions == (layoutVersion, clusters.version): compile(replaced)
+        default: compileAll()
+        }
         let snapshot = Snapshot(
-            generation: generation, listeners: listeners,
-            clusters: clusters.plans(for: hosts.usedClusters()),
-            clusterCapacity: clusters.capacity)
+            generation: generation, listeners: listeners.map(\.plan), clusters: clusters.table())
         return Compilation(
-            snapshot: snapshot, diagnostics: diagnostics(), recompiledVirtualHosts: hosts.made,
-            recompiledClusters: clusters.madePlans)
+            snapshot: snapshot, diagnostics: layout.diagnostics + registryDiagnostics + findings.flatMap { $0 },
+            recompiledVirtualHosts: hosts.made - madeHosts, recompiledClusters: clusters.madePlans - madePlans)
     }
 
     // MARK: Inputs
@@ -71,79 +74,97 @@ package final class Compiler {
     }
 
     private func updateClusters(_ resources: ResourceSet) {
-        var registry: ServiceRegistry?
         if seen.changed([.service, .endpointSlice, .pod, .serviceEntry], in: resources) {
             let sources = ServiceRegistry.Sources(
                 services: resources.resources(of: .service), slices: resources.resources(of: .endpointSlice),
                 pods: resources.resources(of: .pod), entries: resources.resources(of: .serviceEntry))
-            let made = ServiceRegistry(sources, entries: &entries, options: options)
-            registryDiagnostics = made.diagnostics
-            registry = made
+            let registry = ServiceRegistry(sources, entries: &entries, options: options)
+            registryDiagnostics = registry.diagnostics
+            clusters.adopt(registry)
         }
-        var rules: DestinationRules?
         if seen.changed([.destinationRule], in: resources) {
-            rules = DestinationRules(resources.resources(of: .destinationRule), options: options)
+            clusters.adopt(DestinationRules(resources.resources(of: .destinationRule), options: options))
         }
-        if registry != nil || rules != nil { clusters.adopt(registry, rules) }
     }
 
-    /// The VirtualServices as objects: the same one for as long as its resource stays as it is.
-    private func collect(_ resources: [Resource]) -> [RoutedService] {
-        let last = services
-        // Mostly nothing moves: look at the same place first, and by id only from the first difference on.
-        var byID: [ResourceID: RoutedService]?
-        return resources.indices.compactMap { place in
-            if place < last.count, resources[place].isSame(as: last[place].resource) { return last[place] }
-            if byID == nil {
-                byID = Dictionary(last.map { ($0.resource.id, $0) }, uniquingKeysWith: { first, _ in first })
+    // MARK: Virtual hosts
+
+    /// Only these VirtualServices changed, and they serve what their former editions served.
+    private func compile(_ replaced: [(place: Int, former: RoutedService)]) {
+        var touched: [ObjectIdentifier: (listener: ListenerState, groups: Set<Int>)] = [:]
+        for (place, former) in replaced {
+            let service = list.services[place]
+            service.bind(to: layout, version: layoutVersion)
+            service.slots = former.slots
+            for slot in service.slots {
+                slot.listener.replace(slot, by: service)
+                touched[ObjectIdentifier(slot.listener), default: (slot.listener, [])].groups.insert(slot.group)
             }
-            let resource = resources[place]
-            if let known = byID?[resource.id], resource.isSame(as: known.resource) { return known }
-            guard case .virtualService(let service) = resource.spec else { return nil }
-            lastSerial += 1
-            return RoutedService(resource, service, serial: lastSerial, options: options)
         }
+        for (listener, groups) in touched.values {
+            for group in groups.sorted() {
+                let former = listener.groups[group]
+                let host = hosts.host(for: former, former: nil, layout, clusters)
+                clusters.use(host)
+                if let old = former.host { clusters.release(old) }
+                listener.setHost(host, of: group)
+            }
+            listener.makePlan()
+        }
+        for (place, _) in replaced { findings[place] = findings(of: list.services[place]) }
     }
 
-    // MARK: Outputs
+    private func compileAll() {
+        for service in list.services {
+            service.bind(to: layout, version: layoutVersion)
+            service.slots.removeAll(keepingCapacity: true)
+        }
+        let former = listeners
+        let parts = partsByServer()
+        listeners = layout.listeners.map { listener in
+            let state = ListenerState(port: listener.port, bind: listener.bind)
+            for server in listener.servers {
+                for part in parts[server] { state.add(part, binding: layout.servers[server].binding) }
+            }
+            return state
+        }
+        clusters.releaseAll()
+        for listener in listeners {
+            let before = former.first { $0.port == listener.port && $0.bind == listener.bind }
+            for (place, group) in listener.groups.enumerated() {
+                let former = group.members.count > 1 ? before?.group(for: group.domain) : nil
+                let host = hosts.host(for: group, former: former, layout, clusters)
+                clusters.use(host)
+                listener.setHost(host, of: place)
+            }
+            listener.makePlan()
+        }
+        findings = list.services.map { findings(of: $0) }
+    }
 
-    private func compileListeners() -> [ListenerPlan] {
+    /// What each server serves, in the order routes are tried.
+    private func partsByServer() -> [[ListenerState.Part]] {
+        let services = list.services
         // Seen by the gateway's namespace alone first, exported to all last (semantics 3.1); mostly all are public.
         let isMixed = services.contains { $0.exportRank != .everywhere }
         let ordered =
             isMixed
             ? RoutedService.ExportRank.served.flatMap { rank in services.filter { $0.exportRank == rank } } : services
-        var byServer = Array(repeating: [VirtualHostPart](), count: layout.servers.count)
+        var parts = Array(repeating: [ListenerState.Part](), count: layout.servers.count)
         for service in ordered {
             for bound in service.bound {
-                byServer[bound.server].append(
-                    VirtualHostPart(service: service, server: bound.server, domains: bound.domains))
+                parts[bound.server].append(
+                    ListenerState.Part(service: service, server: bound.server, domains: bound.domains))
             }
         }
-        return layout.listeners.map { listener in
-            var groups = VirtualHostGroups(layout)
-            for server in listener.servers {
-                for part in byServer[server] { groups.add(part) }
-            }
-            let planned = groups.groups.map { group in
-                ListenerPlan.Host(
-                    pattern: group.domain, plan: hosts.plan(for: group, layout, clusters))
-            }
-            return ListenerPlan(port: listener.port, bind: listener.bind, hosts: planned)
-        }
+        return parts
     }
 
-    private func diagnostics() -> [Diagnostic] {
-        var all = layout.diagnostics + registryDiagnostics
-        for service in services {
-            all += service.ownDiagnostics
-            if !service.patternDiagnostics.isEmpty {
-                all += service.patternDiagnostics.values.sorted { $0.path < $1.path }
-            }
-            all += service.bindingDiagnostics
-            let port = service.bound.first.map { layout.servers[$0.server].port }
-            all += service.destinationDiagnostics(clusters, serverPort: port)
-        }
-        return all
+    // MARK: Findings
+
+    private func findings(of service: RoutedService) -> [Diagnostic] {
+        let port = service.bound.first.map { layout.servers[$0.server].port }
+        return service.ownDiagnostics + service.patternDiagnostics.values.sorted { $0.path < $1.path }
+            + service.bindingDiagnostics + service.destinationDiagnostics(clusters, serverPort: port)
     }
 }

@@ -47,6 +47,8 @@ final class RoutedService {
     private(set) var bound: [Bound] = []
     private(set) var bindingDiagnostics: [Diagnostic] = []
 
+    /// Its shares in virtual hosts.
+    var slots: [ListenerState.Slot] = []
     var destinationFindings = DestinationFindings()
     /// Routes by binding.
     var routes: [Int: TranslatedRoutes] = [:]
@@ -78,6 +80,11 @@ final class RoutedService {
     }
 
     var namespace: String { resource.id.namespace }
+
+    /// Whether it has the place of `other` in every virtual host, if both are of one name and age.
+    func servesAs(_ other: RoutedService) -> Bool {
+        hosts == other.hosts && gateways.map(\.name) == other.gateways.map(\.name) && exportRank == other.exportRank
+    }
 
     /// A delegate: reached through another VirtualService alone, so it binds nowhere itself.
     var isDelegate: Bool { service.hosts.isEmpty }

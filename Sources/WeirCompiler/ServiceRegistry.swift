@@ -2,12 +2,12 @@ import WeirConfig
 import WeirEngine
 
 /// A service's ports and endpoints, whatever it was declared by.
-struct RegisteredService {
-    struct Port {
+struct RegisteredService: Equatable {
+    struct Port: Equatable {
         let number: Int
         let name: String
     }
-    struct Endpoint {
+    struct Endpoint: Equatable {
         let target: EndpointTarget
         /// Port numbers in the order of the service's `ports`; 0 where the endpoint does not serve one.
         let ports: [UInt16]
@@ -22,6 +22,11 @@ struct RegisteredService {
     var endpoints: [Endpoint]
     /// The service this one is another name for (ExternalName).
     var alias: String?
+
+    /// Leads the same routes to the same clusters as `other`, whatever their endpoints.
+    func resolvesAs(_ other: RegisteredService) -> Bool {
+        namespace == other.namespace && ports == other.ports && alias == other.alias
+    }
 
     /// The endpoints of one port whose labels include `labels`; each address once.
     func endpoints(port number: Int, labels: [String: String]) -> [ClusterSpec.Endpoint] {

@@ -7,34 +7,36 @@ package final class Snapshot: @unchecked Sendable {
 
     package let generation: UInt64
     package let listeners: [ListenerPlan]
-    /// In order of their ids.
-    package let clusters: [ClusterPlan]
-    /// Cluster ids in use lie below it. Never shrinks from one generation to the next.
+    private let table: ClusterTable
+    /// The table's.
+    private let clusterSlots: UnsafePointer<Unmanaged<ClusterPlan>?>
+    /// Cluster ids in use lie below it; it never shrinks from one generation to the next.
     package let clusterCapacity: Int
-    private let clusterSlots: UnsafeMutablePointer<Unmanaged<ClusterPlan>?>
     private let listenerSlots: UnsafeMutablePointer<Unmanaged<ListenerPlan>>
 
-    package init(generation: UInt64, listeners: [ListenerPlan], clusters: [ClusterPlan], clusterCapacity: Int) {
+    package init(generation: UInt64, listeners: [ListenerPlan], clusters: ClusterTable) {
         self.generation = generation
         self.listeners = listeners
-        self.clusters = clusters
-        self.clusterCapacity = clusterCapacity
+        table = clusters
+        clusterSlots = clusters.slots
+        clusterCapacity = clusters.capacity
         listenerSlots = .copy(of: listeners.map { Unmanaged.passUnretained($0) })
-        clusterSlots = .allocate(capacity: max(clusterCapacity, 1))
-        clusterSlots.initialize(repeating: nil, count: max(clusterCapacity, 1))
-        for cluster in clusters {
-            precondition(cluster.id >= 0 && Int(cluster.id) < clusterCapacity, "cluster id out of range")
-            clusterSlots[Int(cluster.id)] = Unmanaged.passUnretained(cluster)
-        }
+    }
+
+    package convenience init(
+        generation: UInt64, listeners: [ListenerPlan], clusters: [ClusterPlan], clusterCapacity: Int
+    ) {
+        self.init(
+            generation: generation, listeners: listeners, clusters: ClusterTable(clusters, capacity: clusterCapacity))
     }
 
     /// Serves nothing: what a worker starts with.
     package static let empty = Snapshot(generation: 0, listeners: [], clusters: [], clusterCapacity: 0)
 
-    deinit {
-        clusterSlots.deallocate()
-        listenerSlots.deallocate()
-    }
+    deinit { listenerSlots.deallocate() }
+
+    /// In order of their ids.
+    package var clusters: [ClusterPlan] { table.plans }
 
     /// The plan of a cluster, or `nil` when this generation has none of this id; valid while the snapshot lives.
     func cluster(id: Int32) -> Unmanaged<ClusterPlan>? {
@@ -51,4 +53,29 @@ package final class Snapshot: @unchecked Sendable {
     package func listenerIndex(port: Int, bind: String?) -> Int? {
         listeners.firstIndex { $0.port == port && $0.bind == bind }
     }
+}
+
+/// Clusters by id, shared by the generations that have the same ones.
+package final class ClusterTable: @unchecked Sendable {
+    // Sendable: immutable after init; what the pointer leads to is freed by deinit alone.
+
+    /// In order of their ids.
+    package let plans: [ClusterPlan]
+    package let capacity: Int
+    let slots: UnsafePointer<Unmanaged<ClusterPlan>?>
+
+    /// `capacity` lies above all ids.
+    package init(_ plans: [ClusterPlan], capacity: Int) {
+        self.plans = plans
+        self.capacity = capacity
+        let slots = UnsafeMutablePointer<Unmanaged<ClusterPlan>?>.allocate(capacity: max(capacity, 1))
+        slots.initialize(repeating: nil, count: max(capacity, 1))
+        for plan in plans {
+            precondition(plan.id >= 0 && Int(plan.id) < capacity, "cluster id out of range")
+            slots[Int(plan.id)] = Unmanaged.passUnretained(plan)
+        }
+        self.slots = UnsafePointer(slots)
+    }
+
+    deinit { UnsafeMutablePointer(mutating: slots).deallocate() }
 }
