@@ -1,0 +1,102 @@
+import FoundationEssentials
+package import WeirEngine
+import WeirSources
+
+/// The admin API: readiness, status, what is in force.
+///
+/// Answers on the admin thread; holds no sockets itself.
+package struct AdminServer: Sendable {
+    private static let endpoints = [
+        ("/ready", "200 once the first configuration is live on all workers, 503 before and while draining"),
+        ("/status", "generation, resources, listeners, problems and files, as JSON"),
+        ("/config_dump", "listeners, hosts, routes and clusters in force, as JSON"),
+    ]
+
+    private let status: ServerStatus
+
+    package init(status: ServerStatus) { self.status = status }
+
+    package func answer(_ request: LocalRequest) -> LocalResponse {
+        LocalAnswer.routed(request) { path in
+            switch path {
+            case "/": { .text(200, Self.index) }
+            case "/ready": { LocalAnswer.readiness(of: status) }
+            case "/status": { .json(StatusReport(status)) }
+            case "/config_dump": { dump() }
+            default: nil
+            }
+        }
+    }
+
+    private static var index: String {
+        "Weir \(weirVersion) admin\n\n" + endpoints.map { "GET \($0.0)\n    \($0.1)\n" }.joined()
+    }
+
+    private func dump() -> LocalResponse {
+        guard let snapshot = status.snapshot else { return .text(503, "no configuration yet") }
+        let dump = ConfigDump(snapshot.describe())
+        return LocalResponse(status: 200, contentType: LocalAnswer.jsonType) { dump.next() }
+    }
+}
+
+/// Liveness and readiness for probes.
+///
+/// Answers on the admin thread.
+package struct HealthServer: Sendable {
+    private let status: ServerStatus
+
+    package init(status: ServerStatus) { self.status = status }
+
+    package func answer(_ request: LocalRequest) -> LocalResponse {
+        LocalAnswer.routed(request) { path in
+            switch path {
+            case "/healthz/ready": { LocalAnswer.readiness(of: status) }
+            case "/healthz/live": { .text(200, "alive") }
+            default: nil
+            }
+        }
+    }
+}
+
+/// What the process's own servers have in common in their answers.
+enum LocalAnswer {
+    static let jsonType = "application/json"
+
+    /// 404 for a path nobody knows, 405 for a method other than GET and HEAD.
+    static func routed(_ request: LocalRequest, _ find: (String) -> (() -> LocalResponse)?) -> LocalResponse {
+        guard let answer = find(request.path) else { return .text(404, "not found; GET / lists what there is") }
+        guard request.method == "GET" || request.method == "HEAD" else {
+            return LocalResponse(
+                status: 405, headers: [("allow", "GET, HEAD")], body: Array("method not allowed\n".utf8))
+        }
+        return answer()
+    }
+
+    static func readiness(of status: ServerStatus) -> LocalResponse {
+        if status.isReady { return .text(200, "ready") }
+        return .text(
+            503, status.isDraining ? "not ready: draining" : "not ready: the first configuration is not live yet")
+    }
+}
+
+extension LocalResponse {
+    static func text(_ status: Int, _ text: String) -> LocalResponse {
+        LocalResponse(status: status, body: Array((text.hasSuffix("\n") ? text : text + "\n").utf8))
+    }
+
+    static func json(_ value: some Encodable) -> LocalResponse {
+        LocalResponse(
+            status: 200, contentType: LocalAnswer.jsonType, body: JSONText.pretty(value) + [UInt8(ascii: "\n")])
+    }
+}
+
+/// JSON as people read it: indented, keys sorted, slashes plain.
+enum JSONText {
+    static func pretty(_ value: some Encodable) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        // Strings, integers and finite numbers always encode.
+        guard let data = try? encoder.encode(value) else { preconditionFailure("a report that is no JSON") }
+        return Array(data)
+    }
+}

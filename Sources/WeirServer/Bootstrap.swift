@@ -1,0 +1,187 @@
+import CWeir
+import Glibc
+package import Logging
+import Synchronization
+import WeirCompiler
+import WeirConfig
+import WeirEngine
+import WeirSources
+
+/// What whoever started a server wants to be told.
+///
+/// Called on the control thread.
+package struct ServerHooks {
+    /// The admin server listens: its address with the real port.
+    package var adminListening: (HostPort) -> Void = { _ in }
+    /// All workers serve this generation.
+    ///
+    /// The first call means that the server is ready.
+    package var live: (UInt64) -> Void = { _ in }
+
+    package init() {}
+}
+
+/// The door to a running server for other threads.
+package final class ServerHandle: Sendable {
+    private let stopped: @Sendable () -> Void
+
+    fileprivate init(_ stop: @escaping @Sendable () -> Void) { stopped = stop }
+
+    /// Shuts down as SIGTERM does; the second call as a second SIGTERM.
+    package func stop() { stopped() }
+}
+
+/// One server, wired up: sources, compiler, engine, admin and health.
+///
+/// Made and run on one thread, the control thread.
+package final class Bootstrap {
+    private let options: ServerOptions
+    private let log: Logger
+    private let hooks: ServerHooks
+    private let loop: ControlLoop
+    private let status: ServerStatus
+    private let engine: Engine
+    private let servers = LocalServers(name: "admin")
+    private let store: ResourceStore
+    private let shutdown: Shutdown
+    private var isReady = false
+
+    package init(options: ServerOptions, log: Logger? = nil, hooks: ServerHooks = ServerHooks()) {
+        let log = log ?? Logger(level: options.logLevel)
+        if options.takesSignals { Signals.block() } else { signal(SIGPIPE, SIG_IGN) }
+        self.options = options
+        self.log = log
+        self.hooks = hooks
+        loop = ControlLoop()
+        status = ServerStatus(workers: options.workers)
+        engine = Self.makeEngine(options, handle: loop.handle)
+        store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
+        shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
+    }
+
+    /// May be given to any thread before `run`.
+    package var handle: ServerHandle {
+        let shutdown = ControlBound(shutdown)
+        let handle = loop.handle
+        return ServerHandle { handle.post { shutdown.value.request("asked to stop") } }
+    }
+
+    /// Serves until it is told to stop; returns how the process should end.
+    package func run() -> ExitStatus {
+        let missing = FileSource.missing(of: options.configPaths)
+        guard missing.isEmpty else {
+            for path in missing {
+                log.error("configuration path \(path) does not exist; create it, or correct --config")
+            }
+            return .configuration
+        }
+        log.info(
+            "starting",
+            metadata: [
+                "version": "\(weirVersion)", "workers": "\(options.workers)",
+                "config": "\(options.configPaths.joined(separator: " "))",
+            ])
+        do {
+            try listen()
+        } catch {
+            log.error("cannot start: \(error)")
+            return .failure
+        }
+        servers.start()
+        defer { servers.stop() }
+        return serve()
+    }
+
+    private static func makeEngine(_ options: ServerOptions, handle: ControlHandle) -> Engine {
+        let door = EngineDoor()
+        var engineOptions = EngineOptions()
+        engineOptions.workers = options.workers
+        engineOptions.bind = options.bind
+        engineOptions.portMap = options.portMap
+        engineOptions.serverName = options.serverName
+        engineOptions.onRetired = { handle.post { door.open()?.releaseRetired() } }
+        let engine = Engine(options: engineOptions)
+        door.lead(to: engine)
+        return engine
+    }
+
+    private func listen() throws(SocketError) {
+        let admin = AdminServer(status: status)
+        let port = try servers.listen("\(options.admin)") { admin.answer($0) }
+        let address = HostPort(host: options.admin.host, port: port)
+        if let health = options.health {
+            let server = HealthServer(status: status)
+            _ = try servers.listen("\(health)") { server.answer($0) }
+        }
+        log.info("admin server listening", metadata: ["address": "\(address)"])
+        hooks.adminListening(address)
+    }
+
+    private func serve() -> ExitStatus {
+        let reload = Reload(
+            compiler: Compiler(options: CompilerOptions(workers: options.workers)), engine: engine, status: status,
+            loop: loop, log: log, live: { [unowned self] in becameLive($0) })
+        engine.start()
+        defer {
+            reload.stop()
+            store.stop()
+            engine.stop()
+            log.notice("stopped")
+        }
+        var refusal: ExitStatus?
+        var isFirst = true
+        store.start { [unowned self] delivery in
+            let problems = reload.take(delivery)
+            if isFirst { refusal = judge(delivery, problems) }
+            isFirst = false
+        }
+        if let refusal { return refusal }
+        let signals = options.takesSignals ? Signals(loop: loop) { [unowned self] in received($0) } : nil
+        loop.run()
+        withExtendedLifetime(signals) {}
+        return .success
+    }
+
+    /// Whether the first configuration is one to run with.
+    ///
+    /// Later ones always are: what was good before stays.
+    private func judge(_ delivery: Delivery, _ listenerProblems: [Problem]) -> ExitStatus? {
+        if delivery.documentCount > 0, delivery.resources.count == 0 {
+            log.error("no usable configuration: none of the documents found can be used; the problems are listed above")
+            return .configuration
+        }
+        guard listenerProblems.isEmpty else {
+            log.error("cannot start: a port of a Gateway cannot be listened on; it is named above")
+            return .failure
+        }
+        return nil
+    }
+
+    private func becameLive(_ generation: UInt64) {
+        if !isReady { log.notice("ready", metadata: ["milliseconds": "\(Int(status.uptimeSeconds * 1000))"]) }
+        isReady = true
+        hooks.live(generation)
+    }
+
+    private func received(_ signal: Int32) {
+        switch signal {
+        case SIGHUP:
+            let isDifferent = store.reload()
+            log.notice("configuration read again", metadata: ["reason": "SIGHUP", "changed": "\(isDifferent)"])
+        case SIGINT: shutdown.request("SIGINT")
+        default: shutdown.request("SIGTERM")
+        }
+    }
+}
+
+/// Leads the engine's callback to the engine, which does not exist yet when the callback is made.
+private final class EngineDoor: Sendable {
+    private struct Target: Sendable {
+        weak var engine: Engine?
+    }
+
+    private let target = Mutex(Target())
+
+    func lead(to engine: Engine) { target.withLock { $0.engine = engine } }
+    func open() -> Engine? { target.withLock { $0.engine } }
+}

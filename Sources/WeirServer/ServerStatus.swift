@@ -1,0 +1,97 @@
+import Synchronization
+import WeirEngine
+package import WeirSources
+
+/// What the server is doing, for readiness and `/status`.
+///
+/// Written by the control thread, read by the admin thread.
+package final class ServerStatus: Sendable {
+    /// What a reload left behind.
+    package struct Configuration: Sendable {
+        /// Kind to number of resources in force.
+        package var resources: [String: Int] = [:]
+        package var listeners: [Listener] = []
+        package var problems: [Problem] = []
+        package var files: [FileSummary] = []
+
+        package init() {}
+    }
+
+    /// A port of the configuration.
+    package struct Listener: Sendable, Hashable, Encodable {
+        /// As the Gateway declares it.
+        package var port: Int
+        package var localPort: Int
+        package var bind: String?
+        package var listening: Bool
+        /// Why not.
+        package var problem: String?
+    }
+
+    /// One reload that reached the workers.
+    package struct Reloaded: Sendable, Hashable, Encodable {
+        /// When all workers served it.
+        package var time: String
+        /// From the change being read to all workers serving it.
+        package var durationMilliseconds: Double
+    }
+
+    struct State {
+        /// What all workers serve; 0 = nothing yet.
+        var generation: UInt64 = 0
+        var isDraining = false
+        var configuration = Configuration()
+        var lastReload: Reloaded?
+        var snapshot: Snapshot?
+    }
+
+    package let workers: Int
+    private let startedAt = SystemClock.now
+    private let state = Mutex(State())
+
+    package init(workers: Int) { self.workers = workers }
+
+    // MARK: Written by the control thread
+
+    /// A configuration was handed to the workers.
+    func published(_ configuration: Configuration, snapshot: Snapshot) {
+        // The former snapshot is released behind the lock: freeing a large one takes a while.
+        let former = state.withLock { state in
+            defer {
+                state.configuration = configuration
+                state.snapshot = snapshot
+            }
+            return state.snapshot
+        }
+        _ = former
+    }
+
+    /// All workers serve this generation.
+    func live(generation: UInt64, afterSeconds seconds: Double) {
+        let time = Timestamp.text(unixSeconds: SystemClock.unix)
+        state.withLock {
+            $0.generation = max($0.generation, generation)
+            $0.lastReload = Reloaded(time: time, durationMilliseconds: (seconds * 100_000).rounded() / 100)
+        }
+    }
+
+    /// Readiness fails from now on.
+    func startedDraining() { state.withLock { $0.isDraining = true } }
+
+    // MARK: Read anywhere
+
+    /// The first configuration is live on all workers, and the server is not on its way out.
+    package var isReady: Bool { state.withLock { $0.generation > 0 && !$0.isDraining } }
+    package var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    /// Seconds since the start.
+    var uptimeSeconds: Double { SystemClock.now - startedAt }
+
+    /// A copy of everything, except the snapshot.
+    var current: (generation: UInt64, configuration: Configuration, lastReload: Reloaded?) {
+        state.withLock { ($0.generation, $0.configuration, $0.lastReload) }
+    }
+
+    /// What was last handed to the workers.
+    var snapshot: Snapshot? { state.withLock { $0.snapshot } }
+}

@@ -1,0 +1,79 @@
+import Logging
+import WeirEngine
+
+/// The way out: readiness fails, accepting goes on for the delay, connections end, at the latest at the deadline.
+///
+/// Control thread only. A second request ends everything at once.
+final class Shutdown {
+    private enum Phase {
+        case running
+        /// Still accepting, so that those who route to us have time to notice.
+        case delaying(ControlWatch)
+        case draining(DrainHandle, deadline: ControlWatch)
+        case ended
+    }
+
+    private let options: ServerOptions
+    private let engine: Engine
+    private let status: ServerStatus
+    private let loop: ControlLoop
+    private let log: Logger
+    private var phase = Phase.running
+
+    init(options: ServerOptions, engine: Engine, status: ServerStatus, loop: ControlLoop, log: Logger) {
+        self.options = options
+        self.engine = engine
+        self.status = status
+        self.loop = loop
+        self.log = log
+    }
+
+    /// Begins, or cuts short what was begun.
+    func request(_ reason: String) {
+        switch phase {
+        case .running: begin(reason)
+        case .delaying(let watch):
+            watch.cancel()
+            log.notice("shutting down at once", metadata: ["reason": "\(reason)"])
+            end()
+        case .draining(let drain, let deadline):
+            deadline.cancel()
+            log.notice("shutting down at once", metadata: ["reason": "\(reason)"])
+            drain.giveUp()
+        case .ended: break
+        }
+    }
+
+    private func begin(_ reason: String) {
+        log.notice(
+            "shutting down",
+            metadata: [
+                "reason": "\(reason)", "delay": "\(options.drainDelaySeconds)s", "deadline": "\(options.drainSeconds)s",
+            ])
+        status.startedDraining()
+        guard options.drainDelaySeconds > 0 else { return drain() }
+        phase = .delaying(loop.schedule(after: options.drainDelaySeconds) { [unowned self] in drain() })
+    }
+
+    private func drain() {
+        let me = ControlBound(self)
+        let handle = loop.handle
+        let drain = engine.beginDrain { handle.post { me.value.drained() } }
+        let deadline = loop.schedule(after: options.drainSeconds) { [unowned self] in
+            log.warning("the drain deadline has passed; cutting what is left")
+            drain.giveUp()
+        }
+        phase = .draining(drain, deadline: deadline)
+    }
+
+    private func drained() {
+        guard case .draining(_, let deadline) = phase else { return }
+        deadline.cancel()
+        end()
+    }
+
+    private func end() {
+        phase = .ended
+        loop.handle.stop()
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Glibc
+import WeirServer
+
+/// `weir serve`.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve the Gateways, VirtualServices and DestinationRules found in files.",
+        discussion: """
+            SIGHUP reads everything again. SIGTERM and SIGINT drain and end; a second one ends at once.
+            Exit status: 0 good, 1 run-time failure, 64 usage, 78 no usable configuration at start.
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("File or directory of YAML; watched. Repeatable.", valueName: "path"))
+    var config: [String]
+
+    @Option(
+        help: ArgumentHelp(
+            "Admin API: /ready, /status, /config_dump. Port 0 picks one and prints it.", valueName: "host:port"))
+    var admin = "127.0.0.1:15000"
+
+    @Option(help: ArgumentHelp("/healthz/ready and /healthz/live, or off.", valueName: "host:port|off"))
+    var health = "0.0.0.0:15021"
+
+    @Option(help: ArgumentHelp("Not part of this version: only off.", valueName: "off"))
+    var metrics = "off"
+
+    @Option(help: ArgumentHelp("Worker threads. Default: the CPU limit of the cgroup, rounded up.", valueName: "n"))
+    var workers: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Listen on another port for a Gateway port, as 80=8080. Repeatable.", valueName: "port=port")
+    )
+    var listenMap: [String] = []
+
+    @Option(help: ArgumentHelp("Address to listen on. Default: all, IPv4 and IPv6.", valueName: "address"))
+    var bind: String?
+
+    @Option(help: ArgumentHelp("Seconds to keep accepting after SIGTERM.", valueName: "seconds"))
+    var drainDelay = 0.0
+
+    @Option(help: ArgumentHelp("Seconds until connections that are left are cut.", valueName: "seconds"))
+    var drainSeconds = 20.0
+
+    @Option(help: ArgumentHelp("The server response header; pass keeps the upstream's.", valueName: "name|pass"))
+    var serverName = "weir"
+
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+    var logLevel = "info"
+
+    func validate() throws { _ = try options() }
+
+    func run() throws {
+        let options = try options()
+        var hooks = ServerHooks()
+        if options.admin.port == 0 {
+            hooks.adminListening = { address in
+                print("admin \(address)")
+                fflush(nil)
+            }
+        }
+        let status = Bootstrap(options: options, hooks: hooks).run()
+        if status != .success { throw status.exitCode }
+    }
+
+    /// The command line as the server takes it.
+    func options() throws -> ServerOptions {
+        var options = ServerOptions(configPaths: config)
+        options.admin = try optionValue { () throws(OptionError) in try HostPort(admin) }
+        options.health = try optionValue { () throws(OptionError) in try OptionValue.addressOrOff(health) }
+        guard metrics == "off" else {
+            throw ValidationError("Metrics are not part of this version. Leave --metrics out, or write --metrics off.")
+        }
+        if let workers {
+            guard (1...1024).contains(workers) else { throw ValidationError("--workers must be 1 to 1024.") }
+            options.workers = workers
+        }
+        options.portMap = try optionValue { () throws(OptionError) in try OptionValue.portMap(listenMap) }
+        if let bind, !HostPort.isNumeric(bind) {
+            throw ValidationError("'\(bind)' is no address. Write --bind with an IPv4 or IPv6 address.")
+        }
+        options.bind = bind
+        guard (0...86400).contains(drainDelay), (0...86400).contains(drainSeconds) else {
+            throw ValidationError("--drain-delay and --drain-seconds must be 0 to 86400.")
+        }
+        options.drainDelaySeconds = drainDelay
+        options.drainSeconds = drainSeconds
+        options.serverName = try optionValue { () throws(OptionError) in try OptionValue.serverName(serverName) }
+        options.logLevel = try optionValue { () throws(OptionError) in try OptionValue.logLevel(logLevel) }
+        return options
+    }
+}
