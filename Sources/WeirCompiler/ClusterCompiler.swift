@@ -1,7 +1,9 @@
 import WeirConfig
 import WeirEngine
 
-/// What a route asks of the registry. Equal requests have equal answers within one version.
+/// What a route asks of the registry.
+///
+/// Equal requests have equal answers within one version.
 struct DestinationRequest: Hashable {
     let host: String
     let subset: String?

@@ -12,7 +12,9 @@ package struct Compilation: Sendable {
     package let recompiledClusters: Int
 }
 
-/// Turns what the user wrote into what the workers read. Control thread only.
+/// Turns what the user wrote into what the workers read.
+///
+/// Control thread only.
 ///
 /// The result depends on the resources alone. What is kept between calls saves work, and keeps the cluster ids and the
 /// objects of unchanged virtual hosts and clusters: an edit costs what it touches.
@@ -44,7 +46,9 @@ package final class Compiler {
         hosts = VirtualHostCompiler(options: options)
     }
 
-    /// Compiles all resources. Unusable parts are left out and reported; there is always a snapshot.
+    /// Compiles all resources.
+    ///
+    /// Unusable parts are left out and reported; there is always a snapshot.
     package func compile(_ resources: ResourceSet) -> Compilation {
         generation += 1
         let madeHosts = hosts.made

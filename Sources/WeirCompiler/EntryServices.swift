@@ -25,7 +25,8 @@ struct EntryServices {
                 }
                 endpoints.append(
                     RegisteredService.Endpoint(
-                        target: target, ports: ports.map { Self.port($0, of: endpoint, target) }, labels: endpoint.labels,
+                        target: target, ports: ports.map { Self.port($0, of: endpoint, target) },
+                        labels: endpoint.labels,
                         weight: UInt32(clamping: max(endpoint.weight, 1))))
             }
             if let problem = Self.unresolvable(entry) {

@@ -93,7 +93,9 @@ struct ListenerCompiler {
         return bindings.count - 1
     }
 
-    /// Why a server is not served, if so. The first server on an address decides what others may share it.
+    /// Why a server is not served, if so.
+    ///
+    /// The first server on an address decides what others may share it.
     private static func problem(
         _ server: Gateway.Server, _ index: Int, _ resource: Resource, _ owner: inout Owner?
     ) -> Diagnostic? {

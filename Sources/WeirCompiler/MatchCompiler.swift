@@ -1,7 +1,9 @@
 import WeirConfig
 import WeirEngine
 
-/// One `match:` entry to conditions (semantics 3.5). Equal patterns share their regex programs, over generations too.
+/// One `match:` entry to conditions (semantics 3.5).
+///
+/// Equal patterns share their regex programs, over generations too.
 struct MatchCompiler {
     private struct Weak {
         weak var set: RegexSet?

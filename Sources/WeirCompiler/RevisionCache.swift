@@ -30,7 +30,9 @@ struct RevisionCache<Value> {
 }
 
 extension Resource {
-    /// Unchanged since the other was seen. Revision 0 was given by no store, so the contents decide.
+    /// Unchanged since the other was seen.
+    ///
+    /// Revision 0 was given by no store, so the contents decide.
     func isSame(as other: Resource) -> Bool {
         if revision != other.revision { return false }
         return revision == 0 ? self == other : id == other.id

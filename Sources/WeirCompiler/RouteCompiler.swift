@@ -59,7 +59,9 @@ struct RouteCompiler {
         return TranslatedRoutes(routes: routes, endsWithCatchAll: ended, resolved: resolved)
     }
 
-    /// Whether requests at this server are meant at all. Source labels speak of pods in the mesh, which a gateway is not.
+    /// Whether requests at this server are meant at all.
+    ///
+    /// Source labels speak of pods in the mesh, which a gateway is not.
     private func applies(_ match: HTTPMatchRequest, to service: RoutedService, at server: ServedServer) -> Bool {
         if let port = match.port, port != server.port { return false }
         if match.gateways.isEmpty { return match.sourceLabels.isEmpty && match.sourceNamespace == nil }

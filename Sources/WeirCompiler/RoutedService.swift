@@ -96,10 +96,12 @@ final class RoutedService {
     }
 
     private func report(
-        _ code: DiagnosticCode, _ severity: Diagnostic.Severity = .warning, path: String, line: Int = 0, _ message: String
+        _ code: DiagnosticCode, _ severity: Diagnostic.Severity = .warning, path: String, line: Int = 0,
+        _ message: String
     ) -> Diagnostic {
         Diagnostic(
-            code, severity, resource: resource.id, path: path, location: resource.location(line: line), message: message)
+            code, severity, resource: resource.id, path: path, location: resource.location(line: line), message: message
+        )
     }
 
     // MARK: The resource alone
@@ -155,7 +157,8 @@ final class RoutedService {
             problems.append(
                 report(
                     .unreachableRule, path: "\(path).match[\(index)]", line: http.match[index].line,
-                    "No request gets here, because \(path).match[\(last)] takes every one. Move it in front, or remove it."))
+                    "No request gets here, because \(path).match[\(last)] takes every one. Move it in front, or remove it."
+                ))
         }
         return "\(path).match[\(last)]"
     }
@@ -234,7 +237,8 @@ enum GatewayName {
 extension HTTPMatchRequest {
     /// Takes every request of its virtual host: such routes are tried last (semantics 3.3).
     var isCatchAll: Bool {
-        guard scheme == nil, method == nil, authority == nil, headers.isEmpty, withoutHeaders.isEmpty, queryParams.isEmpty
+        guard scheme == nil, method == nil, authority == nil, headers.isEmpty, withoutHeaders.isEmpty,
+            queryParams.isEmpty
         else { return false }
         return switch uri {
         case nil, .present, .prefix("/"), .regex(".*"): true

@@ -54,7 +54,9 @@ struct ServerHosts {
         let suffix = host.dropFirst()
         for pattern in patterns where pattern.host != host && pattern.host.hasSuffix(suffix) {
             // `*.example.com` does not reach its own apex; `*` reaches everything.
-            guard pattern.host != "*", pattern.filter.admits(namespace), !domains.contains(pattern.host) else { continue }
+            guard pattern.host != "*", pattern.filter.admits(namespace), !domains.contains(pattern.host) else {
+                continue
+            }
             domains.append(pattern.host)
         }
         return domains

@@ -33,7 +33,9 @@ struct RegisteredService: Equatable {
         guard let place = ports.firstIndex(where: { $0.number == number }) else { return [] }
         var seen: Set<ClusterSpec.Endpoint> = []
         return endpoints.compactMap { endpoint in
-            guard endpoint.ports[place] > 0, labels.allSatisfy({ endpoint.labels[$0.key] == $0.value }) else { return nil }
+            guard endpoint.ports[place] > 0, labels.allSatisfy({ endpoint.labels[$0.key] == $0.value }) else {
+                return nil
+            }
             let found = ClusterSpec.Endpoint(endpoint.target, port: endpoint.ports[place], weight: endpoint.weight)
             return seen.insert(found).inserted ? found : nil
         }
@@ -147,7 +149,8 @@ struct ServiceRegistry {
                         Diagnostic(
                             .referenceNotFound, .warning, resource: resource.id, path: "endpoints[\(index)].targetRef",
                             location: resource.location,
-                            message: "There is no Pod \(namespace)/\(name), so the endpoint is held back: its labels decide "
+                            message:
+                                "There is no Pod \(namespace)/\(name), so the endpoint is held back: its labels decide "
                                 + "which subsets it serves. Add the Pod, or remove targetRef."))
                     continue
                 }
@@ -178,7 +181,8 @@ struct PodTable {
     }
 
     /// Address and labels of the pods of a namespace that carry all labels of `selector`.
-    func selected(by selector: [String: String], in namespace: String) -> [(address: String, labels: [String: String])] {
+    func selected(by selector: [String: String], in namespace: String) -> [(address: String, labels: [String: String])]
+    {
         pods.compactMap { resource in
             guard case .pod(let pod) = resource.spec, let address = pod.podIP, resource.id.namespace == namespace,
                 selector.allSatisfy({ resource.metadata.labels[$0.key] == $0.value })

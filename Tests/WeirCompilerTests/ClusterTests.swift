@@ -23,9 +23,10 @@ import WeirEngine
         let destinations = result.snapshot.describe().listeners[0].hosts[0].routes.map { $0.destinations[0] }
         #expect(destinations.map(\.isKnown) == [true, true, true, false, true])
         #expect(result.findings == ["IST0101 vs spec.http[3].route[0].destination.host vs.yaml:30"])
-        #expect(result.snapshot.clusters.map(\.spec.name) == [
-            "outbound|80||alpha.default.svc.cluster.local", "outbound|80||example.com",
-        ])
+        #expect(
+            result.snapshot.clusters.map(\.spec.name) == [
+                "outbound|80||alpha.default.svc.cluster.local", "outbound|80||example.com",
+            ])
     }
 
     @Test func aMissingDestinationHasNoCluster() {
@@ -63,10 +64,11 @@ import WeirEngine
         #expect(result.clusters == "9090||many: 10.0.0.1:9090, LEAST_REQUEST\n8080||many: 10.0.0.1:1001, LEAST_REQUEST")
         #expect(result.findings == ["IST0112 vs spec.http[1].route[0].destination.port vs.yaml:30"])
         let elsewhere = compile(["many"], [many])
-        #expect(elsewhere.findings == [
-            "IST0101 vs spec.http[0].route[0].destination.port vs.yaml:30",
-            "IST0112 vs spec.http[0].route[0].destination.port vs.yaml:30",
-        ])
+        #expect(
+            elsewhere.findings == [
+                "IST0101 vs spec.http[0].route[0].destination.port vs.yaml:30",
+                "IST0112 vs spec.http[0].route[0].destination.port vs.yaml:30",
+            ])
     }
 
     // MARK: Endpoints
@@ -75,10 +77,13 @@ import WeirEngine
         let result = compile(
             ["alpha"],
             [
-                F.entry("alpha", ports: [F.port(80, target: 8080)], [
-                    F.endpoint("10.0.0.1", ports: ["http": 9000]), F.endpoint("10.0.0.2", weight: 3),
-                    F.endpoint("unix:///run/a.sock", weight: 0), F.endpoint("2001:db8::1"), F.endpoint("10.0.0.2", weight: 3),
-                ])
+                F.entry(
+                    "alpha", ports: [F.port(80, target: 8080)],
+                    [
+                        F.endpoint("10.0.0.1", ports: ["http": 9000]), F.endpoint("10.0.0.2", weight: 3),
+                        F.endpoint("unix:///run/a.sock", weight: 0), F.endpoint("2001:db8::1"),
+                        F.endpoint("10.0.0.2", weight: 3),
+                    ])
             ])
         #expect(
             result.clusters
@@ -120,7 +125,9 @@ import WeirEngine
                 80||shared.example.com: 10.0.0.1:80 10.0.0.2:80, LEAST_REQUEST
                 81||shared.example.com: 10.0.0.2:81, LEAST_REQUEST
                 """)
-        #expect(compile(["x.com"], [F.entry("d", namespace: "away", hosts: ["x.com"], exportTo: ["."])]).findings.count == 1)
+        #expect(
+            compile(["x.com"], [F.entry("d", namespace: "away", hosts: ["x.com"], exportTo: ["."])]).findings.count == 1
+        )
     }
 
     // MARK: DestinationRules
@@ -160,7 +167,8 @@ import WeirEngine
                 F.subset("port", policy: F.policy(.random, ports: [F.portPolicy(80, .leastRequest)])),
             ],
             policy: F.policy(.roundRobin, connect: 1, idle: 2))
-        let result = compile(["alpha/inherits", "alpha/pool", "alpha/balancer", "alpha/port", "alpha"], [versions, rule])
+        let result = compile(
+            ["alpha/inherits", "alpha/pool", "alpha/balancer", "alpha/port", "alpha"], [versions, rule])
         #expect(
             result.clusters.split(separator: "\n").map { $0.drop { $0 != "," } } == [
                 ", ROUND_ROBIN connect 1 idle 2", ", ROUND_ROBIN connect 5", ", RANDOM connect 1 idle 2",
@@ -195,10 +203,14 @@ import WeirEngine
 
     @Test func levelsNeverMerge() {
         let gateway = F.destinationRule("a", host: "*.shop.svc.cluster.local", policy: F.policy(connect: 1))
-        let own = F.destinationRule("b", namespace: "shop", host: "alpha", subsets: [F.subset("v1")], policy: F.policy(connect: 2))
-        let root = F.destinationRule("c", namespace: "istio-system", host: "alpha.shop.svc.cluster.local", policy: F.policy(connect: 3))
-        let other = F.destinationRule("d", namespace: "other", host: "alpha.shop.svc.cluster.local", policy: F.policy(connect: 4))
-        let hidden = F.destinationRule("b", namespace: "shop", host: "alpha", policy: F.policy(connect: 2), exportTo: ["."])
+        let own = F.destinationRule(
+            "b", namespace: "shop", host: "alpha", subsets: [F.subset("v1")], policy: F.policy(connect: 2))
+        let root = F.destinationRule(
+            "c", namespace: "istio-system", host: "alpha.shop.svc.cluster.local", policy: F.policy(connect: 3))
+        let other = F.destinationRule(
+            "d", namespace: "other", host: "alpha.shop.svc.cluster.local", policy: F.policy(connect: 4))
+        let hidden = F.destinationRule(
+            "b", namespace: "shop", host: "alpha", policy: F.policy(connect: 2), exportTo: ["."])
         let service = F.entry("alpha", namespace: "shop")
         let target = "alpha.shop.svc.cluster.local"
         func suffix(_ rules: Resource...) -> String { String(compile([target], [service] + rules).clusters.suffix(9)) }
@@ -217,7 +229,8 @@ import WeirEngine
                 versions, F.destinationRule("a", host: "alpha", subsets: [F.subset("v1", ["version": "v1"])]),
                 F.destinationRule(
                     "b", host: "alpha.default.svc.cluster.local",
-                    subsets: [F.subset("v1", ["version": "v2"]), F.subset("v2", ["version": "v2"])], policy: F.policy(.random)),
+                    subsets: [F.subset("v1", ["version": "v2"]), F.subset("v2", ["version": "v2"])],
+                    policy: F.policy(.random)),
                 F.destinationRule("c", host: "alpha", policy: F.policy(.roundRobin)),
             ])
         #expect(result.clusters == "80|v1|alpha: 10.0.0.1:80, RANDOM\n80|v2|alpha: 10.0.0.2:80, RANDOM")

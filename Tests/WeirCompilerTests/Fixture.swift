@@ -65,10 +65,13 @@ enum Fixture {
         service.gateways = gateways
         service.http = http
         service.exportTo = exportTo
-        return resource(.virtualService, name, namespace, .virtualService(service), created: created, revision: revision)
+        return resource(
+            .virtualService, name, namespace, .virtualService(service), created: created, revision: revision)
     }
 
-    static func rule(_ matches: [HTTPMatchRequest] = [], to destinations: (String, Int?)..., name: String? = nil) -> HTTPRoute {
+    static func rule(
+        _ matches: [HTTPMatchRequest] = [], to destinations: (String, Int?)..., name: String? = nil
+    ) -> HTTPRoute {
         var route = HTTPRoute()
         route.name = name
         route.match = matches
@@ -229,7 +232,9 @@ extension Compilation {
                 .replacing("outbound|", with: "").replacing(".default.svc.cluster.local", with: "")
             let endpoints = cluster.endpoints.map { $0.address + ($0.weight == 1 ? "" : "*\($0.weight)") }
             var settings = cluster.balancer
-            if cluster.connectTimeoutMilliseconds != 10_000 { settings += " connect \(cluster.connectTimeoutMilliseconds)" }
+            if cluster.connectTimeoutMilliseconds != 10_000 {
+                settings += " connect \(cluster.connectTimeoutMilliseconds)"
+            }
             if cluster.idleTimeoutMilliseconds != 3_600_000 { settings += " idle \(cluster.idleTimeoutMilliseconds)" }
             return "\(name): \(endpoints.joined(separator: " ")), \(settings)"
         }.joined(separator: "\n")
@@ -237,6 +242,8 @@ extension Compilation {
 
     /// One line a finding: `IST0101 vs spec.gateways[0] vs.yaml:1`.
     var findings: [String] {
-        diagnostics.map { "\($0.code.rawValue) \($0.resource?.name ?? "-") \($0.path) \($0.location.file):\($0.location.line)" }
+        diagnostics.map {
+            "\($0.code.rawValue) \($0.resource?.name ?? "-") \($0.path) \($0.location.file):\($0.location.line)"
+        }
     }
 }

@@ -7,7 +7,9 @@ import WeirEngine
 @Suite struct KubernetesTests {
     private typealias F = Fixture
 
-    private func service(_ name: String, ports: [ServicePort] = [Fixture.port(80)], type: String = "ClusterIP", external: String? = nil) -> Resource {
+    private func service(
+        _ name: String, ports: [ServicePort] = [Fixture.port(80)], type: String = "ClusterIP", external: String? = nil
+    ) -> Resource {
         var service = Service()
         service.ports = ports
         service.type = type
@@ -15,7 +17,10 @@ import WeirEngine
         return F.resource(.service, name, "default", .service(service))
     }
 
-    private func slice(_ name: String, of service: String, ports: [(String, Int)] = [("http", 8080)], type: String = "IPv4", _ endpoints: [EndpointSlice.Endpoint]) -> Resource {
+    private func slice(
+        _ name: String, of service: String, ports: [(String, Int)] = [("http", 8080)], type: String = "IPv4",
+        _ endpoints: [EndpointSlice.Endpoint]
+    ) -> Resource {
         var slice = EndpointSlice()
         slice.serviceName = service
         slice.addressType = type
@@ -56,10 +61,15 @@ import WeirEngine
             [
                 service("web", ports: [F.port(80), F.port(90, "admin")]),
                 pod("web-1", ["version": "v1"]), pod("web-2", ["version": "v2"]),
-                slice("s1", of: "web", [endpoint("10.0.0.1", pod: "web-1"), endpoint("10.0.0.9", pod: "web-1", ready: false)]),
-                slice("s2", of: "web", ports: [("http", 8081), ("admin", 9)], [endpoint("10.0.0.2", pod: "web-2"), endpoint("10.0.0.3")]),
+                slice(
+                    "s1", of: "web",
+                    [endpoint("10.0.0.1", pod: "web-1"), endpoint("10.0.0.9", pod: "web-1", ready: false)]),
+                slice(
+                    "s2", of: "web", ports: [("http", 8081), ("admin", 9)],
+                    [endpoint("10.0.0.2", pod: "web-2"), endpoint("10.0.0.3")]),
                 slice("s3", of: "web", [endpoint("10.0.0.1", pod: "web-1")]),
-                slice("s4", of: "other", [endpoint("10.0.0.4")]), slice("s5", of: "web", type: "FQDN", [endpoint("a.com")]),
+                slice("s4", of: "other", [endpoint("10.0.0.4")]),
+                slice("s5", of: "web", type: "FQDN", [endpoint("a.com")]),
                 F.destinationRule("web", host: "web", subsets: [F.subset("one", ["version": "v1"])]),
             ])
         #expect(
@@ -103,7 +113,10 @@ import WeirEngine
         let selecting = F.resource(.serviceEntry, "sel", "default", .serviceEntry(entry), revision: 5)
         let compiler = Compiler.make()
         let base = [F.gateway(), F.virtualService([F.rule(to: "sel.example.com")]), selecting]
-        let first = compiler.compile(base + [pod("p", ["app": "x", "v": "1"], address: "10.0.0.1"), pod("q", ["app": "y"], address: "10.0.0.2")])
+        let first = compiler.compile(
+            base + [
+                pod("p", ["app": "x", "v": "1"], address: "10.0.0.1"), pod("q", ["app": "y"], address: "10.0.0.2"),
+            ])
         #expect(first.clusters == "80||sel.example.com: 10.0.0.1:8080, LEAST_REQUEST")
         let second = compiler.compile(base + [pod("q", ["app": "x"], address: "10.0.0.2")])
         #expect(second.clusters == "80||sel.example.com: 10.0.0.2:8080, LEAST_REQUEST")

@@ -16,7 +16,8 @@ import WeirEngine
     @Test func serversOfSeveralGatewaysShareAPort() {
         let result = compile(
             F.gateway("b", [F.server(["b.com"])]), F.gateway("a", [F.server(["a.com", "b.com"])]),
-            F.virtualService("x", hosts: ["a.com", "b.com"], gateways: ["a"], [F.rule([F.match(prefix: "/x")], to: "alpha")]),
+            F.virtualService(
+                "x", hosts: ["a.com", "b.com"], gateways: ["a"], [F.rule([F.match(prefix: "/x")], to: "alpha")]),
             F.virtualService("w", hosts: ["b.com"], gateways: ["b"], [F.rule([F.match(prefix: "/w")], to: "beta")]))
         #expect(
             result.routes == """
@@ -136,7 +137,8 @@ import WeirEngine
 
     @Test func hostsOfAServerThatIsNotServedStillCount() {
         let result = compile(
-            F.gateway([F.server(["a.com"], port: 443, .https)]), F.virtualService(hosts: ["a.com"], [F.rule(to: "alpha")]))
+            F.gateway([F.server(["a.com"], port: 443, .https)]),
+            F.virtualService(hosts: ["a.com"], [F.rule(to: "alpha")]))
         #expect(result.findings == ["WEIR0006 gw spec.servers[0].port.protocol gw.yaml:7"])
     }
 }

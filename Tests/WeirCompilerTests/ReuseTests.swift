@@ -8,7 +8,9 @@ import WeirConfig
 @Suite struct ReuseTests {
     private typealias F = Fixture
 
-    private static let versions = [F.endpoint("10.0.0.1", labels: ["v": "1"]), F.endpoint("10.0.0.2", labels: ["v": "2"])]
+    private static let versions = [
+        F.endpoint("10.0.0.1", labels: ["v": "1"]), F.endpoint("10.0.0.2", labels: ["v": "2"]),
+    ]
     private let base = [
         F.gateway(), F.entry("alpha", versions), F.entry("beta"),
         F.destinationRule("alpha", host: "alpha", subsets: [F.subset("v1", ["v": "1"]), F.subset("v2", ["v": "2"])]),
@@ -110,7 +112,9 @@ import WeirConfig
     @Test func clusterIDsStayWithTheirNames() {
         let compiler = Compiler.make()
         func ids(_ targets: [String]) -> [String: Int32] {
-            let services = targets.map { F.virtualService($0.replacing("/", with: "-"), hosts: ["\($0).com"], [F.rule(to: $0)]) }
+            let services = targets.map {
+                F.virtualService($0.replacing("/", with: "-"), hosts: ["\($0).com"], [F.rule(to: $0)])
+            }
             let clusters = compiler.compile(base + services).snapshot.clusters
             return Dictionary(uniqueKeysWithValues: clusters.map { ($0.spec.name, $0.id) })
         }
@@ -145,7 +149,8 @@ import WeirConfig
         let services = [service("a", "a.com"), F.virtualService("b", hosts: ["b.com"], [F.rule(to: "beta")])]
         _ = compiler.compile(base + services)
         let rule = F.destinationRule(
-            "alpha", host: "alpha", subsets: [F.subset("v1", ["v": "1"]), F.subset("v2", ["v": "2"], policy: F.policy(.random))])
+            "alpha", host: "alpha",
+            subsets: [F.subset("v1", ["v": "1"]), F.subset("v2", ["v": "2"], policy: F.policy(.random))])
         let second = compiler.compile(base.dropLast() + [rule] + services)
         #expect(second.recompiledVirtualHosts == 0)
         #expect(second.recompiledClusters == 1)

@@ -55,9 +55,11 @@ import WeirEngine
     @Test func catchAllsGoLastAndNothingElseIsSorted() {
         let result = compile(
             F.virtualService("a", [F.rule([F.match(prefix: "/cart")], to: "alpha"), F.rule(to: "alpha")]),
-            F.virtualService("b", [F.rule([F.match(prefix: "/cart/long")], to: "beta"), F.rule([F.match(prefix: "/")], to: "beta")]),
+            F.virtualService(
+                "b", [F.rule([F.match(prefix: "/cart/long")], to: "beta"), F.rule([F.match(prefix: "/")], to: "beta")]),
             F.virtualService("c", [F.rule([F.match(regex: ".*")], to: "gamma")]),
-            F.virtualService("d", [F.rule([F.match(prefix: "")], to: "gamma"), F.rule([F.match(exact: "/d")], to: "gamma")]))
+            F.virtualService(
+                "d", [F.rule([F.match(prefix: "")], to: "gamma"), F.rule([F.match(exact: "/d")], to: "gamma")]))
         #expect(
             result.routes == """
                 80 *
@@ -120,10 +122,12 @@ import WeirEngine
         let two = F.gateway("two", [F.server(port: 81)])
         let result = compile(
             two,
-            F.virtualService(gateways: ["gw", "two"], [
-                F.rule([F.match(port: 81)], to: "alpha"), F.rule([F.match(gateways: ["default/gw"])], to: "beta"),
-                F.rule([F.match(exact: "/x")], to: "gamma"),
-            ]))
+            F.virtualService(
+                gateways: ["gw", "two"],
+                [
+                    F.rule([F.match(port: 81)], to: "alpha"), F.rule([F.match(gateways: ["default/gw"])], to: "beta"),
+                    F.rule([F.match(exact: "/x")], to: "gamma"),
+                ]))
         #expect(result.routes == "80 *\n  * -> 80||beta\n81 *\n  * -> 80||alpha")
         // Each port has a way to the last rule barred by another one: none of them bars it everywhere.
         #expect(result.diagnostics.isEmpty)
@@ -155,7 +159,9 @@ import WeirEngine
         var match = F.match(prefix: "/a")
         match.name = "m"
         let result = compile(
-            F.virtualService([F.rule([match, F.match(prefix: "/b")], to: ("alpha", nil), name: "first"), F.rule(to: "beta")]))
+            F.virtualService([
+                F.rule([match, F.match(prefix: "/b")], to: ("alpha", nil), name: "first"), F.rule(to: "beta"),
+            ]))
         let routes = result.snapshot.describe().listeners[0].hosts[0].routes
         #expect(routes.map(\.name) == ["first.m", "first", ""])
         #expect(routes.map(\.line) == [25, 25, 20])
@@ -171,7 +177,9 @@ import WeirEngine
         match.scheme = .prefix("http")
         match.authority = .exact("a:80")
         match.headers = [NamedMatch(name: "host", match: .prefix("a")), NamedMatch(name: "uri", match: .exact("x"))]
-        match.withoutHeaders = [NamedMatch(name: "x-star", match: .regex("*")), NamedMatch(name: "method", match: .present)]
+        match.withoutHeaders = [
+            NamedMatch(name: "x-star", match: .regex("*")), NamedMatch(name: "method", match: .present),
+        ]
         match.queryParams = [NamedMatch(name: "V", match: .exact("1"))]
         let result = compile(F.virtualService([F.rule([match], to: "alpha")]))
         #expect(
@@ -182,7 +190,8 @@ import WeirEngine
     }
 
     @Test(arguments: [
-        ("/item/.*", "path prefix \"/item/\""), ("/a\\.png", "path exact \"/a.png\""), ("/plain", "path exact \"/plain\""),
+        ("/item/.*", "path prefix \"/item/\""), ("/a\\.png", "path exact \"/a.png\""),
+        ("/plain", "path exact \"/plain\""),
         ("/a\\.*", "path regex \"/a\\.*\""), ("/a.b", "path regex \"/a.b\""), ("/a\\d", "path regex \"/a\\d\""),
         ("/(a|b)", "path regex \"/(a|b)\""), ("^/a", "path regex \"^/a\""), ("(?i)/a.*", "path regex \"(?i)/a.*\""),
     ])

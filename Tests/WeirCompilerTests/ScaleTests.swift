@@ -77,7 +77,8 @@ import WeirEngine
 
     @Test func tenThousandServicesOfOneHost() {
         func part(_ number: Int, revision: UInt64 = 1) -> Resource {
-            F.virtualService("vs-\(number)", revision: revision, [F.rule([F.match(prefix: "/p\(number)/")], to: "alpha")])
+            F.virtualService(
+                "vs-\(number)", revision: revision, [F.rule([F.match(prefix: "/p\(number)/")], to: "alpha")])
         }
         var resources = [F.gateway(), F.entry("alpha")] + (0..<Self.count).map { part($0) }
         let compiler = Compiler.make()

@@ -1,6 +1,8 @@
 import Glibc
 
-/// Host patterns to numbers: exact name, else the longest `*.suffix`, else `*` (semantics 3.2). Immutable after init.
+/// Host patterns to numbers: exact name, else the longest `*.suffix`, else `*` (semantics 3.2).
+///
+/// Immutable after init.
 struct HostTable: ~Copyable {
     /// What is longer is no host name (RFC 1035 section 2.3.4).
     static let maxHostBytes = 255
@@ -24,6 +26,7 @@ struct HostTable: ~Copyable {
     private let suffixLengths: UInt64
 
     /// Files each pattern under its place in the list; an equal pattern later in the list is ignored.
+    ///
     /// Patterns: lower-case `a.example.com`, `*.example.com`, `*`.
     init(_ patterns: [String]) {
         var capacity = 4
@@ -85,8 +88,10 @@ struct HostTable: ~Copyable {
         return hash.value
     }
 
-    /// Number of the pattern that takes this authority, or -1. Reads it as received: port left out, case folded, a
-    /// trailing dot kept. No allocation; cost independent of the number of hosts.
+    /// Number of the pattern that takes this authority, or -1.
+    ///
+    /// Reads it as received: port left out, case folded, a trailing dot kept. No allocation; cost independent of the
+    /// number of hosts.
     func lookup(_ authority: UnsafeRawBufferPointer) -> Int32 {
         let host = Self.withoutPort(authority)
         guard let start = host.baseAddress, !host.isEmpty, host.count <= Self.maxHostBytes else { return star }

@@ -23,7 +23,9 @@ struct RouteMatcher {
     }
 }
 
-/// The conditions of an ordered list of routes, flat, with an index over them. Immutable after init.
+/// The conditions of an ordered list of routes, flat, with an index over them.
+///
+/// Immutable after init.
 struct RouteTable: ~Copyable {
     /// Up to so many routes a scan beats hashing.
     static let scannedRoutes = 8
@@ -36,7 +38,9 @@ struct RouteTable: ~Copyable {
     /// Keeps the programs alive that conditions point to.
     private let regexes: [RegexSet]
 
-    /// Conditions of each route, in the order the routes are tried. `indexAbove` is for tests.
+    /// Conditions of each route, in the order the routes are tried.
+    ///
+    /// `indexAbove` is for tests.
     init(_ routes: [[MatchCondition]], indexAbove: Int = RouteTable.scannedRoutes) {
         let builder = RouteTableBuilder(routes)
         count = Int32(routes.count)

@@ -40,7 +40,9 @@ struct TextMatcher {
     }
 }
 
-/// A `MatchCondition` in bytes. Trivial; borrows from the `RouteTable` around it.
+/// A `MatchCondition` in bytes.
+///
+/// Trivial; borrows from the `RouteTable` around it.
 struct RouteCondition {
     enum Subject: UInt8 {
         case path

@@ -32,7 +32,9 @@ package enum BalancerPolicy: UInt8, Sendable, Hashable {
     case random
 }
 
-/// One endpoint of a cluster on the hot path. Trivial; borrows from its `ClusterPlan`.
+/// One endpoint of a cluster on the hot path.
+///
+/// Trivial; borrows from its `ClusterPlan`.
 struct EndpointPlan {
     let address: EndpointAddress
     let weight: UInt32

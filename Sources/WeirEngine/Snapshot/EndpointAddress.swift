@@ -35,7 +35,9 @@ package enum EndpointTarget: Sendable, Hashable {
     }
 }
 
-/// An endpoint's address on the hot path: a trivial value. A unix path is borrowed from the plan that holds it.
+/// An endpoint's address on the hot path: a trivial value.
+///
+/// A unix path is borrowed from the plan that holds it.
 struct EndpointAddress: Equatable {
     enum Family: UInt8 {
         case ipv4

@@ -49,7 +49,9 @@ enum RouteAction: UInt8 {
     case forward
 }
 
-/// A route's action on the hot path. Trivial.
+/// A route's action on the hot path.
+///
+/// Trivial.
 struct RoutePlan {
     var action: RouteAction
     var firstDestination: Int32
@@ -58,7 +60,9 @@ struct RoutePlan {
     var totalWeight: UInt64
 }
 
-/// A weighted destination on the hot path. Trivial.
+/// A weighted destination on the hot path.
+///
+/// Trivial.
 struct DestinationPlan {
     /// -1: no such cluster.
     var clusterID: Int32
@@ -66,7 +70,9 @@ struct DestinationPlan {
     var cumulativeWeight: UInt64
 }
 
-/// The routes of a virtual host, flat. One object serves every host and generation that have the same routes.
+/// The routes of a virtual host, flat.
+///
+/// One object serves every host and generation that have the same routes.
 package final class VirtualHostPlan: @unchecked Sendable {
     // Sendable: immutable after init; what the pointers lead to is freed by deinit alone.
 
@@ -125,8 +131,9 @@ package final class VirtualHostPlan: @unchecked Sendable {
     /// `route` must be one that `next` returned.
     func plan(of route: Int32) -> RoutePlan { routes[Int(route)] }
 
-    /// Draws a destination by weight: its cluster id, or -1 for a cluster that does not exist. `random` is uniform over
-    /// all 64 bits and not looked at when there is one destination.
+    /// Draws a destination by weight: its cluster id, or -1 for a cluster that does not exist.
+    ///
+    /// `random` is uniform over all 64 bits and not looked at when there is one destination.
     func pick(route: Int32, random: UInt64) -> Int32 {
         let plan = routes[Int(route)]
         let first = destinations + Int(plan.firstDestination)

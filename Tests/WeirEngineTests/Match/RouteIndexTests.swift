@@ -9,7 +9,9 @@ import Testing
         var random: SeededRandom
         let regexes: [RegexSet]
 
-        static let segments = ["/", "/a", "/a/b", "/a/b/c", "/ab", "/api/v1", "/api/v1/users", "/A", "/long/path/of/words"]
+        static let segments = [
+            "/", "/a", "/a/b", "/a/b/c", "/ab", "/api/v1", "/api/v1/users", "/A", "/long/path/of/words",
+        ]
         static let names = ["x", "x-user", "end-user", "x-tier"]
         static let values = ["", "1", "jason", "a long header value", "2"]
 
@@ -23,7 +25,8 @@ import Testing
             switch Int.random(in: 0..<12, using: &random) {
             case 0, 1: return MatchCondition(.path, .exact(pick(Self.segments)), ignoresCase: chance(20))
             case 2, 3, 4: return MatchCondition(.path, .prefix(pick(Self.segments)), ignoresCase: chance(20))
-            case 5, 6, 7: return MatchCondition(.header(pick(Self.names)), .exact(pick(Self.values)), negated: chance(15))
+            case 5, 6, 7:
+                return MatchCondition(.header(pick(Self.names)), .exact(pick(Self.values)), negated: chance(15))
             case 8: return MatchCondition(.query(pick(Self.names)), .exact(pick(Self.values)))
             case 9: return MatchCondition(.authority, .exact(pick(["a.com", "b.com:80"])))
             case 10: return MatchCondition(pick([.path, .header("x")]), .regex(pick(regexes)))
@@ -119,7 +122,9 @@ import Testing
         #expect(tally.pairs >= 200_000)
         #expect(tally.disagreements == 0)
         // The sample must reach every corner, or agreeing means little.
-        for wins in [tally.firstWins, tally.lastWins, tally.otherWins, tally.none, tally.resumed] { #expect(wins > 1000) }
+        for wins in [tally.firstWins, tally.lastWins, tally.otherWins, tally.none, tally.resumed] {
+            #expect(wins > 1000)
+        }
         #expect(tally.winsByKey.count == 9)
         for (key, wins) in tally.winsByKey { #expect(wins > 100, "\(key)") }
     }

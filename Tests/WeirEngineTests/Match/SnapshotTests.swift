@@ -15,9 +15,10 @@ import Testing
         ])
     }
 
-    @Test(arguments: [
-        [(id: 4, weight: 0)], [(id: 4, weight: 7)], [(id: 1, weight: 0), (id: 4, weight: 1), (id: 2, weight: 0)],
-    ] as [[(id: Int32, weight: UInt32)]])
+    @Test(
+        arguments: [
+            [(id: 4, weight: 0)], [(id: 4, weight: 7)], [(id: 1, weight: 0), (id: 4, weight: 1), (id: 2, weight: 0)],
+        ] as [[(id: Int32, weight: UInt32)]])
     func oneLivingDestinationTakesEverything(_ weights: [(id: Int32, weight: UInt32)]) {
         let plan = plan(weights)
         for random: UInt64 in [0, 1, .max / 2, .max] { #expect(plan.pick(route: 0, random: random) == 4) }
@@ -43,11 +44,13 @@ import Testing
         #expect(plan([(id: -1, weight: 1)]).pick(route: 0, random: 1) == -1)
     }
 
-    @Test(arguments: [
-        ("127.0.0.1", 80, "127.0.0.1:80", 16), ("2001:db8::1", 443, "[2001:db8::1]:443", 28),
-        ("unix:///run/app.sock", 0, "/run/app.sock", 16),
-    ] as [(String, UInt16, String, Int)])
-    func endpointAddressesReachTheKernelAndTheLog(_ host: String, _ port: UInt16, _ text: String, _ length: Int) throws {
+    @Test(
+        arguments: [
+            ("127.0.0.1", 80, "127.0.0.1:80", 16), ("2001:db8::1", 443, "[2001:db8::1]:443", 28),
+            ("unix:///run/app.sock", 0, "/run/app.sock", 16),
+        ] as [(String, UInt16, String, Int)])
+    func endpointAddressesReachTheKernelAndTheLog(_ host: String, _ port: UInt16, _ text: String, _ length: Int) throws
+    {
         var spec = ClusterSpec(name: "outbound|80||a")
         spec.endpoints = [
             ClusterSpec.Endpoint(try #require(EndpointTarget("10.1.2.3")), port: 1),
@@ -78,7 +81,9 @@ import Testing
         let cluster = ClusterPlan(id: 2, spec: ClusterSpec(name: "outbound|80||a"))
         let listener = ListenerPlan(
             port: 80, bind: nil,
-            hosts: [ListenerPlan.Host(pattern: "*.example.com", plan: plan), ListenerPlan.Host(pattern: "b", plan: plan)])
+            hosts: [
+                ListenerPlan.Host(pattern: "*.example.com", plan: plan), ListenerPlan.Host(pattern: "b", plan: plan),
+            ])
         let snapshot = Snapshot(generation: 3, listeners: [listener], clusters: [cluster], clusterCapacity: 4)
         #expect(snapshot.cluster(id: 2)?.takeUnretainedValue() === cluster)
         for id: Int32 in [-1, 0, 3, 4] { #expect(snapshot.cluster(id: id) == nil) }
