@@ -57,13 +57,16 @@ import Testing
             ClusterSpec.Endpoint(try #require(EndpointTarget(host)), port: port, weight: 3),
         ]
         let plan = ClusterPlan(id: 0, spec: spec)
+        let twin = ClusterPlan(id: 9, spec: spec)
+        // Endpoints borrow from their plans.
+        defer { withExtendedLifetime((plan, twin)) {} }
         #expect(plan.endpointCount == 2)
         #expect(!plan.hasEqualWeights)
         let endpoint = plan.endpoints[1]
         #expect(String(decoding: endpoint.textBytes, as: UTF8.self) == text)
         #expect(endpoint.address.text == text)
         #expect(endpoint.weight == 3)
-        #expect(endpoint.address == ClusterPlan(id: 9, spec: spec).endpoints[1].address)
+        #expect(endpoint.address == twin.endpoints[1].address)
         #expect(endpoint.address != plan.endpoints[0].address)
         endpoint.address.withSockAddr { address, size in
             #expect(Int32(address.pointee.sa_family) == endpoint.address.socketFamily)
@@ -91,6 +94,7 @@ import Testing
         #expect(snapshot.listenerIndex(port: 80, bind: "127.0.0.1") == nil)
         let found = "A.example.com:80".withBytes { snapshot.listener(at: 0).takeUnretainedValue().virtualHost(for: $0) }
         #expect(try #require(found).takeUnretainedValue() === plan)
+        defer { withExtendedLifetime(snapshot) {} }
         let missing = "example.com".withBytes { listener.virtualHost(for: $0) }
         #expect(missing == nil)
         let description = snapshot.describe()
