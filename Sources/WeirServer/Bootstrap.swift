@@ -1,7 +1,6 @@
 import CWeir
 import Glibc
 package import Logging
-import Synchronization
 import WeirCompiler
 import WeirConfig
 import WeirEngine
@@ -146,8 +145,9 @@ package final class Bootstrap {
     ///
     /// Later ones always are: what was good before stays.
     private func judge(_ delivery: Delivery, _ listenerProblems: [Problem]) -> ExitStatus? {
-        if delivery.documentCount > 0, delivery.resources.count == 0 {
-            log.error("no usable configuration: none of the documents found can be used; the problems are listed above")
+        let isAnyBroken = delivery.documentCount > 0 || delivery.diagnostics.contains { $0.severity == .error }
+        if delivery.resources.count == 0, isAnyBroken {
+            log.error("no usable configuration: nothing that was found can be used; the problems are named above")
             return .configuration
         }
         guard listenerProblems.isEmpty else {
@@ -180,7 +180,7 @@ private final class EngineDoor: Sendable {
         weak var engine: Engine?
     }
 
-    private let target = Mutex(Target())
+    private let target = Guarded(Target())
 
     func lead(to engine: Engine) { target.withLock { $0.engine = engine } }
     func open() -> Engine? { target.withLock { $0.engine } }

@@ -1,4 +1,3 @@
-import Synchronization
 import WeirEngine
 package import WeirSources
 
@@ -47,7 +46,7 @@ package final class ServerStatus: Sendable {
 
     package let workers: Int
     private let startedAt = SystemClock.now
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     package init(workers: Int) { self.workers = workers }
 

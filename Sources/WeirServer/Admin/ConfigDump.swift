@@ -1,4 +1,3 @@
-import Synchronization
 import WeirEngine
 
 /// The body of `/config_dump`, made host by host and cluster by cluster as the client takes it.
@@ -14,7 +13,7 @@ final class ConfigDump: Sendable {
     }
 
     private let description: SnapshotDescription
-    private let position = Mutex(Position.start)
+    private let position = Guarded(Position.start)
 
     init(_ description: SnapshotDescription) { self.description = description }
 

@@ -1,6 +1,5 @@
 import Glibc
 import Logging
-import Synchronization
 import WeirEngine
 
 /// `weir demo`: the real server on real files, three backends and sample traffic in one process.
@@ -85,7 +84,7 @@ package struct BookinfoDemo {
         private let port: Int
         private let once: Bool
         private let backends: ReviewsBackends
-        private let state = Mutex(State())
+        private let state = Guarded(State())
 
         init(port: Int, once: Bool, backends: ReviewsBackends) {
             self.port = port
