@@ -13,8 +13,10 @@ final class DecodeSession {
     /// The resource being decoded, once its name is known.
     var resource: ResourceID?
     private(set) var diagnostics: [Diagnostic] = []
-    /// Rendered paths of the errors found while decoding the current resource.
+    /// Rendered paths of the first errors of the current resource.
     private(set) var errorPaths: [String] = []
+    /// The current resource must not be used.
+    private(set) var hasErrors = false
     private var findings = 0
     private var omitted = 0
     /// Nodes that may still be visited.
@@ -29,14 +31,12 @@ final class DecodeSession {
         self.remainingNodes = nodeLimit
     }
 
-    /// The current resource must not be used.
-    var hasErrors: Bool { !errorPaths.isEmpty }
-
     /// Starts the next resource of the document.
     func begin() {
         flush()
         resource = nil
         errorPaths = []
+        hasErrors = false
         findings = 0
     }
 
@@ -53,18 +53,24 @@ final class DecodeSession {
     /// The line in the file of a mark, which counts from the document's start.
     func line(of mark: Mark?) -> Int { lineOffset + (mark?.line ?? 1) }
 
-    func error(_ path: FieldPath, line: Int, _ message: String) {
-        errorPaths.append(path.description)
-        add(.schemaValidation, .error, path, fileLine: line, message)
+    func error(_ path: FieldPath, line: @autoclosure () -> Int, _ message: @autoclosure () -> String) {
+        hasErrors = true
+        if errorPaths.count < Self.findingLimit { errorPaths.append(path.description) }
+        add(.schemaValidation, .error, path, fileLine: line(), message())
     }
 
-    func warning(_ code: DiagnosticCode, _ path: FieldPath, line: Int, _ message: String) {
-        add(code, .warning, path, fileLine: line, message)
+    func warning(
+        _ code: DiagnosticCode, _ path: FieldPath, line: @autoclosure () -> Int, _ message: @autoclosure () -> String
+    ) {
+        add(code, .warning, path, fileLine: line(), message())
     }
 
     /// Takes one finding; `fileLine` counts from the file's start.
+    ///
+    /// Line and text are worked out only if the finding is shown: a resource may have thousands.
     func add(
-        _ code: DiagnosticCode, _ severity: Diagnostic.Severity, _ path: FieldPath, fileLine: Int, _ message: String
+        _ code: DiagnosticCode, _ severity: Diagnostic.Severity, _ path: FieldPath,
+        fileLine: @autoclosure () -> Int, _ message: @autoclosure () -> String
     ) {
         guard findings < Self.findingLimit else {
             omitted += 1
@@ -74,7 +80,7 @@ final class DecodeSession {
         diagnostics.append(
             Diagnostic(
                 code, severity, resource: resource, path: path.description,
-                location: SourceLocation(file: file, line: fileLine), message: message))
+                location: SourceLocation(file: file, line: fileLine()), message: message()))
     }
 
     /// Counts visited nodes; `false` once the document's limit is passed, which is reported the first time.

@@ -137,11 +137,11 @@ package struct DocumentDecoder: Sendable {
         for finding in findings.all {
             let text = finding.path.description
             if decodeErrors.contains(where: { !$0.isEmpty && FieldPath.related($0, text) }) { continue }
-            let line = LineFinder.line(of: finding.path, in: root, session: session)
+            func line() -> Int { LineFinder.line(of: finding.path, in: root, session: session) }
             if finding.severity == .error {
-                session.error(finding.path, line: line, finding.message)
+                session.error(finding.path, line: line(), finding.message)
             } else {
-                session.add(finding.code, finding.severity, finding.path, fileLine: line, finding.message)
+                session.add(finding.code, finding.severity, finding.path, fileLine: line(), finding.message)
             }
         }
     }

@@ -85,10 +85,12 @@ struct FieldReader {
     func finish() {
         for field in fields where !field.isRead {
             let key = field.entry.key
-            let hint = FieldName.nearest(to: field.name, among: known).map { "Did you mean \($0)?" }
-            session.warning(
-                .unknownField, path[key], line: field.entry.line,
-                "\(key) is not a field known here and is ignored. " + (hint ?? "Remove it, or check where it belongs."))
+            session.warning(.unknownField, path[key], line: field.entry.line, unknown(key, as: field.name))
         }
+    }
+
+    private func unknown(_ key: String, as name: String) -> String {
+        let hint = FieldName.nearest(to: name, among: known).map { "Did you mean \($0)?" }
+        return "\(key) is not a field known here and is ignored. " + (hint ?? "Remove it, or check where it belongs.")
     }
 }

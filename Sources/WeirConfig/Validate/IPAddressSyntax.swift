@@ -18,9 +18,9 @@ enum IPAddressSyntax {
     private static func isIPv6(_ text: String) -> Bool {
         guard text.contains(":") else { return false }
         guard let gap = gap(in: text) else { return groups(text[...]) == 8 }
-        guard let before = groups(text[..<gap.lowerBound]), let after = groups(text[gap.upperBound...]) else {
-            return false
-        }
+        guard let before = groups(text[..<gap.lowerBound], endsInIPv4: false),
+            let after = groups(text[gap.upperBound...])
+        else { return false }
         return before + after <= 7
     }
 
@@ -37,12 +37,12 @@ enum IPAddressSyntax {
     }
 
     /// How many 16-bit groups the text spells; `nil` when one is malformed.
-    private static func groups(_ text: Substring) -> Int? {
+    private static func groups(_ text: Substring, endsInIPv4: Bool = true) -> Int? {
         guard !text.isEmpty else { return 0 }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         var count = 0
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, isIPv4(part) {
+            if endsInIPv4, index == parts.count - 1, isIPv4(part) {
                 count += 2
             } else {
                 guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy(isHexDigit) else { return nil }

@@ -135,7 +135,9 @@ import WeirConfig
 
     @Test func callsDuplicateKeysUnparsableWhenTheObjectHasNoName() {
         #expect(decodeOne("kind: Service\na: 1\na: 2\n").unparsable)
-        #expect(decodeOne("apiVersion: apps/v1\nkind: Job\nmetadata:\n  name: a\na: 1\na: 2\n").unknownKind == "apps/v1 Job")
+        #expect(
+            decodeOne("apiVersion: apps/v1\nkind: Job\nmetadata:\n  name: a\na: 1\na: 2\n").unknownKind == "apps/v1 Job"
+        )
     }
 
     @Test func collectsEveryErrorOfAResource() {

@@ -10,7 +10,9 @@ import WeirConfig
         #expect(documents.map(\.firstLine) == [1, 3, 8])
     }
 
-    @Test(arguments: ["", "\n\n", "# only a note\n", "---\n---\n", "---\n# a\n---\n  # b\n", "---", "...\n", "%YAML 1.2\n---\n"])
+    @Test(arguments: [
+        "", "\n\n", "# only a note\n", "---\n---\n", "---\n# a\n---\n  # b\n", "---", "...\n", "%YAML 1.2\n---\n",
+    ])
     func dropsDocumentsOfNothing(text: String) {
         #expect(split(text).isEmpty)
     }

@@ -40,7 +40,8 @@ import WeirConfig
 
     @Test func acceptsTheSnakeCaseNamesOfProtoJSON() throws {
         let decoded = try decodedRule(
-            "host: a\ntraffic_policy:\n  connection_pool:\n    tcp: {connect_timeout: 5s}\n    http: {idle_timeout: 1s}")
+            "host: a\ntraffic_policy:\n  connection_pool:\n    tcp: {connect_timeout: 5s}\n    http: {idle_timeout: 1s}"
+        )
         #expect(decoded.trafficPolicy?.connectionPool?.connectTimeoutMilliseconds == 5_000)
         #expect(decoded.trafficPolicy?.connectionPool?.idleTimeoutMilliseconds == 1_000)
     }
@@ -116,7 +117,8 @@ import WeirConfig
 
     @Test func readsJSON() throws {
         let document = decodeOne(
-            #"{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"name":"a"},"spec":{"host":"a\/b"}}"#)
+            #"{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"name":"a"},"spec":{"host":"a\/b"}}"#
+        )
         #expect(document.refused.count == 1)
         #expect(document.diagnostics.map(\.path) == ["spec.host"])
     }

@@ -1,7 +1,9 @@
 import Testing
 import WeirConfig
 
-/// Damaged documents must be refused, never trap. The damage is the same on every run.
+/// Damaged documents must be refused, never trap.
+///
+/// The damage is the same on every run.
 @Suite struct RobustnessTests {
     private static let documents = [
         """
@@ -88,7 +90,9 @@ import WeirConfig
     /// Characters that mean something to YAML, at places where they were not.
     @Test(arguments: documents)
     func anyMisplacedIndicatorIsSurvived(text: String) {
-        let indicators = ["*v1", "&v1 ", "<<: ", "{", "}", "[", "]", "? ", ": ", "- ", "|\n", "!!int ", "~", "\n", "99999999999"]
+        let indicators = [
+            "*v1", "&v1 ", "<<: ", "{", "}", "[", "]", "? ", ": ", "- ", "|\n", "!!int ", "~", "\n", "99999999999",
+        ]
         var random = Sequence(state: 0xFACE)
         for _ in 0..<2_000 {
             var bytes = Array(text.utf8)
@@ -97,6 +101,23 @@ import WeirConfig
             bytes.replaceSubrange(position..<min(position + 1, bytes.count), with: Array(indicator.utf8))
             decode(bytes)
         }
+    }
+
+    /// Thousands of mistakes are counted, not each looked up and worded: this takes a moment, not minutes.
+    @Test(arguments: ["- route: [{destination: {host: a_b}}]", "- {x: 1, y: 2, z: 3}", "- match: [{uri: 5}]", "- 5"])
+    func thousandsOfMistakesInOneResourceAreCounted(entry: String) {
+        let document = decodeOne(
+            """
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: shop}
+            spec:
+              hosts: [a.b]
+              http:
+            \(Array(repeating: entry, count: 5_000).joined(separator: "\n").indented(2))
+            """)
+        #expect(document.refused.count == 1)
+        #expect(document.diagnostics.count == 101)
     }
 
     private func decode(_ bytes: [UInt8]) {
