@@ -45,6 +45,18 @@ import WeirConfig
         #expect(decodeOne(head + "spec:\n  a: &a b\n  c: [\(aliases)]\n").unparsable)
     }
 
+    @Test func refusesChainsOfAliasesThatNestDeeperThanTheParserAllows() {
+        let (open, close) = (String(repeating: "[", count: 100), String(repeating: "]", count: 100))
+        let chain = { (levels: Int) in
+            (1...levels).map { "  x\($0): &x\($0) \(open)*x\($0 - 1)\(close)\n" }.joined()
+        }
+        #expect(decodeOne(head + "spec:\n  x0: &x0 a\n" + chain(9)).resources.count == 1)
+        let document = decodeOne(head + "spec:\n  x0: &x0 a\n" + chain(900))
+        #expect(document.unparsable)
+        #expect(document.diagnostics.first?.message.contains("nest deeper") == true)
+        #expect(document.diagnostics.first?.location.line == 17)
+    }
+
     @Test func takesStarsInTextForText() {
         let document = decodeOne(head + "spec:\n  a: &a \"*b *c\"\n  d: *a\n  \"*e\": '? *f'\n")
         #expect(document.resources.count == 1)
