@@ -53,14 +53,18 @@ let package = Package(
             name: "WeirCompilerTests", dependencies: ["WeirCompiler", "WeirConfig", "WeirEngine"],
             swiftSettings: settings),
         .testTarget(
-            name: "WeirSourcesTests", dependencies: ["WeirSources", "WeirConfig", "WeirTestSupport"],
+            name: "WeirSourcesTests", dependencies: ["WeirSources", "WeirConfig", "WeirEngine", "WeirTestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "WeirServerTests", dependencies: ["WeirServer", "WeirConfig", "WeirEngine", "WeirTestSupport"],
+            name: "WeirServerTests",
+            dependencies: [
+                "weir", "WeirServer", "WeirCompiler", "WeirConfig", "WeirEngine", "WeirSources", "WeirTestSupport", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "WeirEndToEndTests",
-            dependencies: ["WeirServer", "WeirConfig", "WeirEngine", "WeirSources", "WeirTestSupport"],
+            dependencies: ["WeirServer", "WeirEngine", "WeirTestSupport", "weir", logging],
             swiftSettings: settings),
     ]
 )
