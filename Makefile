@@ -10,7 +10,7 @@ deps: ## install the missing Debian packages (nothing to do on most runs)
 	@.ci/deps
 
 build: deps ## build the release binary, .build/release/weir
-	swift build -c release
+	swift build -c release --product weir
 
 demo: build ## run the ingress with three backends and sample traffic; ARGS="--once" ends after a thousand requests
 	.build/release/weir demo $(ARGS)
