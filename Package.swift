@@ -34,7 +34,8 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "WeirEngine", dependencies: ["CEvent", "CRE2", "CWeir"], swiftSettings: settings),
         .target(name: "WeirCompiler", dependencies: ["WeirConfig", "WeirEngine"], swiftSettings: settings),
-        .target(name: "WeirSources", dependencies: ["WeirConfig", "WeirEngine", "CWeir", logging], swiftSettings: settings),
+        .target(
+            name: "WeirSources", dependencies: ["WeirConfig", "WeirEngine", "CWeir", logging], swiftSettings: settings),
         .target(
             name: "WeirServer",
             dependencies: ["WeirConfig", "WeirEngine", "WeirCompiler", "WeirSources", "CWeir", logging],
@@ -58,7 +59,8 @@ let package = Package(
         .testTarget(
             name: "WeirServerTests",
             dependencies: [
-                "weir", "WeirServer", "WeirCompiler", "WeirConfig", "WeirEngine", "WeirSources", "WeirTestSupport", logging,
+                "weir", "WeirServer", "WeirCompiler", "WeirConfig", "WeirEngine", "WeirSources", "WeirTestSupport",
+                logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
