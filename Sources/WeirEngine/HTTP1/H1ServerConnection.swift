@@ -38,7 +38,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private unowned(unsafe) let host: ServerHost
     private let connection: Connection
     let downstream: DownstreamInfo
-    private(set) var requestHead: RequestHead
+    /// Borrowed from the host while a request is under way: an idle connection holds none.
+    private var currentHead: RequestHead?
     private var parser = H1Parser()
     private var decoder = H1BodyDecoder(.none)
     private var sink: (any RequestSink)?
@@ -60,7 +61,6 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         self.host = host
         self.connection = connection
         self.downstream = downstream
-        requestHead = host.takeRequestHead()
         host.opened(self)
         connection.setHandler(self)
         connection.startReading()
@@ -176,6 +176,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func parseHead(_ slice: inout ByteSlice) {
         if gathered != nil { return parseGathered(&slice) }
+        let requestHead = takeHead()
         switch parser.parseRequest(slice.bytes, count: slice.count, into: requestHead) {
         case .complete(let length):
             requestHead.backing = ByteSlice(retaining: slice.chunk, start: slice.start, count: length)
@@ -189,6 +190,19 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             slice.removeFirst(slice.count)
             refuse(error)
         }
+    }
+
+    private func takeHead() -> RequestHead {
+        if let currentHead { return currentHead }
+        let head = host.takeRequestHead()
+        currentHead = head
+        return head
+    }
+
+    private func giveHeadBack() {
+        guard let head = currentHead else { return }
+        currentHead = nil
+        host.recycle(head)
     }
 
     /// Copies a piece of a head behind the pieces before it.
@@ -211,6 +225,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         let before = gatheredCount
         gather(slice)
         guard let chunk = gathered else { return }
+        let requestHead = takeHead()
         switch parser.parseRequest(chunk.bytes, count: gatheredCount, into: requestHead) {
         case .complete(let length):
             // The head ended inside this piece; the bytes behind it are still in the slice.
@@ -276,6 +291,11 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     // MARK: ServerStream
+
+    var requestHead: RequestHead {
+        guard let currentHead else { preconditionFailure("a head is asked for outside a request") }
+        return currentHead
+    }
 
     var isCongested: Bool {
         guard connection.isCongested else { return false }
@@ -382,7 +402,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func nextRequest() {
         if answerCloses || host.isDraining { return closeAfterFlush() }
-        requestHead.reset()
+        giveHeadBack()
         reading = .head
         writing = .idle
         isPaused = false
@@ -453,7 +473,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func released() {
         unparsed.removeAll()
-        host.recycle(requestHead)
+        giveHeadBack()
         host.loop.releaseLater(self)
         host.closed(self)
     }
