@@ -118,12 +118,12 @@ package final class OriginServer: Sendable {
 }
 
 /// A detached thread with a closure.
-final class TestThread: Sendable {
+package final class TestThread: Sendable {
     private let body: @Sendable () -> Void
 
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    package init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 
-    func start() {
+    package func start() {
         var thread = pthread_t()
         let context = Unmanaged.passRetained(self).toOpaque()
         let status = pthread_create(
