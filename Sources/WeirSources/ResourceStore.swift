@@ -81,7 +81,8 @@ package final class ResourceStore {
 
     private func merged() -> Delivery {
         let contents = sources.map(\.contents)
-        let resources = ResourceSet(contents.flatMap(\.resources))
+        // With one source, which is the rule, nothing is copied.
+        let resources = ResourceSet(contents.count == 1 ? contents[0].resources : contents.flatMap(\.resources))
         var diagnostics = contents.flatMap(\.diagnostics)
         diagnostics += Self.reports(ofUnknown: contents.flatMap(\.unknownKinds))
         diagnostics += resources.duplicates.map { duplicate in
@@ -123,7 +124,7 @@ struct ChangeBurst {
     /// Seconds without a change that end a burst.
     ///
     /// Long enough for a tool that writes several files one after the other.
-    static let quietSeconds = 0.010
+    static let quietSeconds = 0.005
     /// Seconds after the first change when waiting ends in any case.
     static let limitSeconds = 0.2
 

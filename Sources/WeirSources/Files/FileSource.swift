@@ -86,15 +86,16 @@ package final class FileSource: ConfigSource {
         all.diagnostics = survey.diagnostics + watchProblems
         for path in order {
             guard let state = files[path] else { continue }
-            let resources = state.contents.resources
-            all.resources += resources
+            let before = all.resources.count
+            state.contents.append(to: &all.resources)
+            let count = all.resources.count - before
             all.diagnostics += state.contents.diagnostics
             if let problem = state.problem { all.diagnostics.append(problem) }
             all.unknownKinds += state.contents.unknownKinds(file: path)
             all.files.append(
                 FileSummary(
-                    path: path, documents: state.contents.documentCount, resources: resources.count,
-                    kept: state.problem == nil ? state.contents.keptCount : resources.count))
+                    path: path, documents: state.contents.documentCount, resources: count,
+                    kept: state.problem == nil ? state.contents.keptCount : count))
         }
         return all
     }
