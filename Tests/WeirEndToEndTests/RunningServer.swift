@@ -126,10 +126,14 @@ final class RunningServer: Sendable {
 
     /// One request to the admin server.
     func admin(_ target: String) throws -> TestMessage {
+        var client = try adminClient()
+        return try client.request("GET", target)
+    }
+
+    func adminClient() throws -> TestClient {
         guard let address = state.withLock({ $0.admin }) else {
             throw TestSocketError(description: "the admin server is not listening yet")
         }
-        var client = try TestClient(port: address.port)
-        return try client.request("GET", target)
+        return try TestClient(port: address.port)
     }
 }
