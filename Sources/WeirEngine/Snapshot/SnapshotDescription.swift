@@ -68,12 +68,15 @@ extension Snapshot {
 extension VirtualHostPlan {
     fileprivate func describe() -> [SnapshotDescription.Route] {
         specs.map { spec in
-            SnapshotDescription.Route(
+            // A lone destination takes everything, whatever weight was written.
+            let isAlone = spec.destinations.count == 1
+            return SnapshotDescription.Route(
                 name: spec.origin.name,
                 match: spec.conditions.map(\.description),
                 destinations: spec.destinations.map {
                     SnapshotDescription.Destination(
-                        cluster: $0.clusterName, weight: Int($0.weight), isKnown: $0.clusterID >= 0)
+                        cluster: $0.clusterName, weight: isAlone ? 100 : Int($0.weight),
+                        isKnown: $0.clusterID >= 0)
                 },
                 resource: spec.origin.resource, file: spec.origin.file, line: spec.origin.line)
         }
