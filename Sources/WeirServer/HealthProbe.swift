@@ -3,10 +3,10 @@ import WeirSources
 /// Asks a running server over a plain blocking socket whether it is ready: what `weir healthcheck` does.
 package enum HealthProbe {
     /// Seconds for the whole answer.
-    static let limitSeconds = 3.0
+    package static let limitSeconds = 3.0
 
     /// `text` is one line for people.
-    package static func ask(_ address: HostPort) -> (isReady: Bool, text: String) {
+    package static func ask(_ address: HostPort, limitSeconds: Double = limitSeconds) -> (isReady: Bool, text: String) {
         do throws(ProbeFailure) {
             let deadline = SystemClock.now + limitSeconds
             let socket = try BlockingSocket(connecting: target(address), limitSeconds: limitSeconds)

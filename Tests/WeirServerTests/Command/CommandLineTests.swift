@@ -1,0 +1,70 @@
+import ArgumentParser
+import Logging
+import Testing
+import WeirServer
+
+@testable import weir
+
+/// The command line as it is parsed, and the exit status of what is wrong with it.
+@Suite struct CommandLineTests {
+    private func options(_ arguments: String...) throws -> ServerOptions {
+        let serve = try #require(try Weir.parseAsRoot(["serve"] + arguments) as? Serve)
+        return try serve.options()
+    }
+
+    @Test func defaultsAreThoseDocumented() throws {
+        let options = try options("--config", "a")
+        #expect(options.configPaths == ["a"])
+        #expect(options.admin == HostPort(host: "127.0.0.1", port: 15000))
+        #expect(options.health == HostPort(host: "0.0.0.0", port: 15021))
+        #expect(options.workers == WorkerCount.detected())
+        #expect(options.portMap.isEmpty)
+        #expect(options.bind == nil)
+        #expect(options.drainDelaySeconds == 0)
+        #expect(options.drainSeconds == 20)
+        #expect(options.serverName == "weir")
+        #expect(options.logLevel == .info)
+        #expect(options.takesSignals)
+    }
+
+    @Test func everyFlagReachesTheServer() throws {
+        let options = try options(
+            "--config", "a", "--config", "b", "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "off",
+            "--workers", "3",
+            "--listen-map", "80=8080", "--listen-map", "443=8443", "--bind", "::1", "--drain-delay", "1.5",
+            "--drain-seconds", "3",
+            "--server-name", "pass", "--log-level", "debug")
+        #expect(options.configPaths == ["a", "b"])
+        #expect(options.admin.port == 0)
+        #expect(options.health == nil)
+        #expect(options.workers == 3)
+        #expect(options.portMap == [80: 8080, 443: 8443])
+        #expect(options.bind == "::1")
+        #expect(options.drainDelaySeconds == 1.5)
+        #expect(options.drainSeconds == 3)
+        #expect(options.serverName == nil)
+        #expect(options.logLevel == .debug)
+    }
+
+    @Test(arguments: [
+        ["serve"], ["serve", "--config"], ["serve", "--config", "a", "--admin", "nowhere"],
+        ["serve", "--config", "a", "--health", "1"], ["serve", "--config", "a", "--workers", "0"],
+        ["serve", "--config", "a", "--workers", "x"], ["serve", "--config", "a", "--listen-map", "80"],
+        ["serve", "--config", "a", "--bind", "eth0"], ["serve", "--config", "a", "--drain-delay", "-1"],
+        ["serve", "--config", "a", "--drain-seconds", "nan"], ["serve", "--config", "a", "--server-name", ""],
+        ["serve", "--config", "a", "--log-level", "loud"], ["serve", "--config", "a", "--metrics", "0.0.0.0:15090"],
+        ["serve", "--config", "a", "--kubernetes"], ["serve", "a"], ["healthcheck", "--health", "x"],
+        ["healthcheck", "--health", "127.0.0.1:0"], ["demo", "--port", "0"], ["nonsense"],
+    ])
+    func whatIsWrongIsAUsageError(arguments: [String]) {
+        let error = #expect(throws: (any Error).self) { try Weir.parseAsRoot(arguments) }
+        if let error { #expect(Weir.exitCode(for: error).rawValue == ExitStatus.usage.rawValue) }
+    }
+
+    @Test func metricsAreSaidToBeMissing() throws {
+        let error = #expect(throws: (any Error).self) {
+            try Weir.parseAsRoot(["serve", "--config", "a", "--metrics", "127.0.0.1:15090"])
+        }
+        if let error { #expect(Weir.message(for: error).contains("not part of this version")) }
+    }
+}
