@@ -43,16 +43,16 @@ import WeirTestSupport
     }
 
     private func problem() throws -> StatusDocument.Problem {
-        var found: StatusDocument.Problem?
-        try eventually("the mistake stands in /status") {
-            found = try server.status().errors.first
-            return found != nil
-        }
-        return try #require(found)
+        let errors = try server.status().errors
+        try #require(errors.count == 1, "one mistake stands in /status")
+        return errors[0]
     }
 
     @Test func aFileThatIsNoYAMLIsNamedWithItsLine() throws {
-        try directory.replace("bad.yaml", Self.routes("bad", weights: (1, 1)) + "---\nkind: [unclosed\nspec: {}\n")
+        try server.reload {
+            try directory.replace(
+                "bad.yaml", Self.routes("bad", weights: (1, 1)) + "---\nkind: [unclosed\nspec: {}\n")
+        }
         let problem = try problem()
         #expect(problem.code == "WEIR0001" && problem.file == directory.path("bad.yaml"))
         // The list begins in line 12; the parser sees that it is not closed in the line that follows.
@@ -66,7 +66,7 @@ import WeirTestSupport
     }
 
     @Test func aFieldOfTheWrongTypeIsNamedWithResourceAndPath() throws {
-        try directory.replace("bad.yaml", Self.routes("bad", weights: (1, "heavy")))
+        try server.reload { try directory.replace("bad.yaml", Self.routes("bad", weights: (1, "heavy"))) }
         let problem = try problem()
         #expect(problem.code == "IST0106" && problem.severity == "error")
         #expect(problem.file == directory.path("bad.yaml") && problem.line == 10)
@@ -88,7 +88,7 @@ import WeirTestSupport
         let broken =
             how.hasPrefix("kind")
             ? Self.routes("good", weights: (0, 1)) + how : Self.routes("good", weights: ("heavy", 1))
-        try directory.replace("good.yaml", broken)
+        try server.reload { try directory.replace("good.yaml", broken) }
         _ = try problem()
         #expect(try backend("good") == "v1")
         let file = try #require(try server.status().files.first { $0.path == directory.path("good.yaml") })
@@ -113,7 +113,7 @@ import WeirTestSupport
     }
 
     @Test func aBrokenFileDoesNotHoldUpLaterReloads() throws {
-        try directory.replace("bad.yaml", "kind: [unclosed")
+        try server.reload { try directory.replace("bad.yaml", "kind: [unclosed") }
         _ = try problem()
         try server.reload { try directory.replace("later.yaml", Self.routes("later", weights: (0, 1))) }
         #expect(try backend("later") == "v2" && backend("good") == "v1")
