@@ -55,6 +55,11 @@ import WeirConfig
         #expect(contents.resources.map(\.location.line) == [lines[0], lines[1] + 2])
         #expect(contents.diagnostics.map(\.location.line) == problem.map { $0 + 2 })
         #expect(revision("one", contents) == before)
+
+        // And up again, behind a document that is gone.
+        _ = take(Document.joined(Document.rule("two"), Document.refused("three")), into: &contents)
+        #expect(contents.resources.map(\.location.line) == [1])
+        #expect(contents.diagnostics.map(\.location.line) == [12])
     }
 
     @Test func aDocumentThatIsRefusedAndDefinedElsewhereInTheFileKeepsNothing() {

@@ -73,8 +73,10 @@ import WeirEngine
         let start = SystemClock.now
         fixture.directory.write("a.yaml", "")
         #expect(fixture.awaitMark("seen"))
-        #expect(fixture.last.names == ["mark-seen", "one"])
-        #expect(fixture.sees { $0.names == ["mark-seen"] })
+        // Looked at once more before the grace is over.
+        #expect(fixture.awaitMark("seen-again"))
+        #expect(fixture.last.names == ["mark-seen", "mark-seen-again", "one"])
+        #expect(fixture.sees { $0.names == ["mark-seen", "mark-seen-again"] })
         #expect(SystemClock.now - start >= FileSource.partialWriteGraceSeconds)
     }
 
