@@ -2,8 +2,8 @@ import Glibc
 
 /// A queue of byte slices: what waits to be written, in order.
 ///
-/// Appending and consuming move references, never bytes, except that crumbs are copied into the tail's spare room so that a
-/// peer that sends a byte at a time cannot make one segment of each.
+/// Appending and consuming move references, never bytes, except that crumbs are copied into a chunk of the chain's own: a
+/// slice keeps a whole chunk alive, so many small ones would hold far more memory than the bytes that are counted.
 struct BufferChain: ~Copyable {
     struct Segment {
         let chunk: Chunk
@@ -11,8 +11,8 @@ struct BufferChain: ~Copyable {
         var count: Int32
     }
 
-    /// Slices up to this many bytes are copied when the tail has room.
-    static let crumbBytes = 128
+    /// Slices up to this many bytes are copied when something is queued already.
+    static let crumbBytes = 2048
     private static let firstCapacity: Int32 = 8
 
     private var segments: UnsafeMutablePointer<Segment>?
@@ -21,13 +21,16 @@ struct BufferChain: ~Copyable {
     private(set) var segmentCount: Int32 = 0
     /// Bytes queued.
     private(set) var count = 0
-    /// The tail's chunk has been written by this chain alone, so its spare room is ours.
-    private var tailIsOwn = false
+    /// A chunk only this chain writes to, with a reference of its own; kept while anything is queued.
+    private var own: Chunk?
+    /// Bytes of `own` written so far.
+    private var ownUsed = 0
 
     init() {}
 
     deinit {
         for index in 0..<segmentCount { slot(index).pointee.chunk.release() }
+        own?.release()
         free(segments)
     }
 
@@ -45,12 +48,11 @@ struct BufferChain: ~Copyable {
     mutating func append(_ slice: consuming ByteSlice, pool: BufferPool) {
         let length = slice.count
         guard length > 0 else { return }
-        if length <= Self.crumbBytes, tailIsOwn || segmentCount > 0 {
+        if length <= Self.crumbBytes, segmentCount > 0 {
             append(copying: UnsafeRawBufferPointer(start: slice.bytes, count: length), pool: pool)
             return
         }
         push(slice.intoSegment())
-        tailIsOwn = false
     }
 
     /// Copies bytes behind what is there, into the tail's spare room where it can.
@@ -67,23 +69,43 @@ struct BufferChain: ~Copyable {
 
     /// Room to write at the chain's end; `commitSpare` makes what was written part of the chain.
     mutating func spareRoom(pool: BufferPool, minimum: Int = 1) -> (UnsafeMutablePointer<UInt8>, Int) {
-        if tailIsOwn, segmentCount > 0 {
-            let tail = slot(segmentCount - 1)
-            let used = Int(tail.pointee.start + tail.pointee.count)
-            let spare = tail.pointee.chunk.capacity - used
-            if spare >= minimum { return (tail.pointee.chunk.bytes + used, spare) }
+        let chunk = ownChunk(pool: pool, minimum: minimum)
+        if segmentCount == 0 || !endsInOwn(slot(segmentCount - 1).pointee, chunk) {
+            chunk.retain()
+            push(Segment(chunk: chunk, start: Int32(ownUsed), count: 0))
         }
-        let chunk = pool.take(minimum: minimum)
-        push(Segment(chunk: chunk, start: 0, count: 0))
-        tailIsOwn = true
-        return (chunk.bytes, chunk.capacity)
+        return (chunk.bytes + ownUsed, chunk.capacity - ownUsed)
     }
 
+    /// The chain's own chunk with at least `minimum` bytes of room.
+    private mutating func ownChunk(pool: BufferPool, minimum: Int) -> Chunk {
+        if let own {
+            if own.capacity - ownUsed >= minimum { return own }
+            own.release()
+        }
+        let chunk = pool.take(minimum: minimum)
+        own = chunk
+        ownUsed = 0
+        return chunk
+    }
+
+    /// Whether bytes written next to `own` go on from this segment.
+    private func endsInOwn(_ segment: Segment, _ chunk: Chunk) -> Bool {
+        segment.chunk.header == chunk.header && Int(segment.start + segment.count) == ownUsed
+    }
+
+    /// Counts bytes written into `spareRoom` as queued.
     mutating func commitSpare(_ length: Int) {
         let tail = slot(segmentCount - 1)
-        precondition(tailIsOwn && length <= tail.pointee.chunk.capacity - Int(tail.pointee.start + tail.pointee.count))
+        precondition(length >= 0 && length <= tail.pointee.chunk.capacity - ownUsed, "more committed than there was room")
         tail.pointee.count += Int32(length)
+        ownUsed += length
         count += length
+    }
+
+    private mutating func dropOwn() {
+        own?.release()
+        own = nil
     }
 
     private mutating func push(_ segment: Segment) {
@@ -122,7 +144,7 @@ struct BufferChain: ~Copyable {
             segmentCount -= 1
             if rest == 0 && count > 0 { return }
         }
-        tailIsOwn = false
+        dropOwn()
     }
 
     /// Moves the first slice out, or `nil` when nothing is queued.
@@ -131,7 +153,7 @@ struct BufferChain: ~Copyable {
             let first = slot(0).pointee
             head = (head &+ 1) & (capacity - 1)
             segmentCount -= 1
-            if segmentCount == 0 { tailIsOwn = false }
+            if segmentCount == 0 { dropOwn() }
             count -= Int(first.count)
             let slice = ByteSlice(adopting: first.chunk, start: Int(first.start), count: Int(first.count))
             if slice.count > 0 { return slice }
@@ -162,6 +184,6 @@ struct BufferChain: ~Copyable {
             head = (head &+ 1) & (capacity - 1)
             segmentCount -= 1
         }
-        tailIsOwn = false
+        dropOwn()
     }
 }

@@ -85,6 +85,8 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     func park(milliseconds: Int) {
         state = .idle
         isReused = true
+        // The client of the last request may have been slow; the next one is another.
+        isPaused = false
         connection.setDeadline(afterMilliseconds: milliseconds)
         connection.startReading()
     }

@@ -11,6 +11,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     static let headMilliseconds = 15_000
     /// A request body must make progress this often while no answer has begun.
     static let bodyStallMilliseconds = 60_000
+    /// While draining, a connection without a request is kept this long for one that may be on its way.
+    static let drainIdleMilliseconds = 1_000
     /// What is left of a body behind an early answer is read and dropped up to this size; beyond it the connection closes.
     static let discardedBodyBytes = 64 * 1024
 
@@ -94,7 +96,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     func receivedEnd() {
         switch reading {
         case .head where sink == nil:
-            close()
+            // The end of the last answer may still be on its way.
+            if connection.queuedBytes > 0 { closeAfterFlush() } else { close() }
         case .ended:
             break
         default:
@@ -116,18 +119,25 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     func connectionDeadlinePassed() {
         switch reading {
-        case .head where gatheredCount == 0:
-            close()
         case .head:
-            refuse(H1Error.timedOut)
+            if isBetweenRequests { closeAfterFlush() } else { refuse(H1Error.timedOut) }
         case .body:
             guard case .awaitingAnswer = writing, !isPaused else { return }
             refuse(H1Error.timedOut)
         case .discarding:
-            close()
+            closeAfterFlush()
         case .complete, .ended:
             break
         }
+    }
+
+    /// Nothing of a request has arrived.
+    ///
+    /// Empty lines in front of one do not count (RFC 9112 section 2.2).
+    private var isBetweenRequests: Bool {
+        guard case .head = reading, sink == nil, unparsed.isEmpty else { return false }
+        guard let gathered else { return true }
+        return (0..<gatheredCount).allSatisfy { gathered.bytes[$0] == 13 || gathered.bytes[$0] == 10 }
     }
 
     // MARK: Parsing
@@ -272,7 +282,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private func takeBody(_ slice: borrowing ByteSlice, start: Int, count: Int) {
         if case .discarding = reading {
             discarded += count
-            if discarded > Self.discardedBodyBytes { close() }
+            if discarded > Self.discardedBodyBytes { closeAfterFlush() }
             return
         }
         sink?.receive(
@@ -312,9 +322,16 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     func resumeReading() {
         guard isPaused else { return }
         isPaused = false
-        guard case .body = reading else { return }
-        awaitBodyProgress()
-        resumeParsing()
+        switch reading {
+        case .body:
+            awaitBodyProgress()
+            resumeParsing()
+        case .complete:
+            // The body ended while it was paused: listen for the client's leaving again.
+            if !isParsing, unparsed.isEmpty { connection.startReading() }
+        case .head, .discarding, .ended:
+            break
+        }
     }
 
     private func resumeParsing() {
@@ -452,7 +469,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private func abort() {
         guard !isClosed else { return }
         switch writing {
-        case .body(.length), .body(.chunked), .body(.untilClose): closeAfterFlush()
+        case .body(.length), .body(.chunked), .body(.untilClose), .done: closeAfterFlush()
         default: close()
         }
     }
@@ -480,7 +497,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     func drain() {
         answerCloses = true
-        if case .head = reading, sink == nil, gatheredCount == 0 { close() }
+        // A request may be on its way: it has a moment to arrive and is answered with `Connection: close`.
+        if isBetweenRequests { connection.setDeadline(afterMilliseconds: Self.drainIdleMilliseconds) }
     }
 
     func closeNow() {

@@ -2,12 +2,15 @@
 ///
 /// Created and used on one thread; closures are fine here.
 package final class ControlLoop {
-    private let loop = Loop()
+    // The inbox unregisters itself when it dies, so it must die before the loop: members die in this order.
     private let inbox: ControlInbox
+    private let loop: Loop
     package let handle: ControlHandle
 
     package init() {
+        let loop = Loop()
         let mailbox = Mailbox<ControlHandle.Message>()
+        self.loop = loop
         handle = ControlHandle(mailbox: mailbox)
         inbox = ControlInbox(loop: loop, mailbox: mailbox)
     }

@@ -86,10 +86,17 @@ final class Loop {
     /// Owns a connection until it has closed.
     func keepClosing(_ connection: Connection) { closing[ObjectIdentifier(connection)] = connection }
 
+    /// Connections that are ending on their own.
+    var closingCount: Int { closing.count }
+    /// Called when the last of them has closed.
+    var lastClosed: (() -> Void)?
+
     /// A connection has closed: it lives until the tick ends, for callers up the stack.
     func letGo(_ connection: Connection) {
         releaseLater(connection)
-        if !closing.isEmpty { closing[ObjectIdentifier(connection)] = nil }
+        guard !closing.isEmpty else { return }
+        closing[ObjectIdentifier(connection)] = nil
+        if closing.isEmpty { lastClosed?() }
     }
 
     /// Cuts what is still closing; for the end of the loop's life.

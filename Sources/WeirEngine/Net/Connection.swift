@@ -174,7 +174,8 @@ final class Connection: LoopSource {
             }
         }
         afterWrite()
-        if phase == .closing { beginLinger() }
+        // What `afterWrite` told the handler may have queued more and asked to close: then the next flush goes on.
+        if phase == .closing, out.isEmpty { beginLinger() }
     }
 
     private func afterWrite() {
@@ -296,7 +297,7 @@ final class Connection: LoopSource {
     }
 
     private func beginLinger() {
-        guard phase == .closing else { return }
+        guard phase == .closing, out.isEmpty else { return }
         phase = .lingering
         Socket.endWriting(descriptor)
         setDeadline(afterMilliseconds: Self.lingerMilliseconds)

@@ -75,7 +75,9 @@ final class Exchange: RequestSink, ResponseSink {
     private func receivedHead(_ head: ResponseHead, last: Bool) {
         guard let stream else { return }
         if head.isInformational {
-            if state.response == .awaited { stream.send(.response(head, last: false)) }
+            guard state.response == .awaited else { return }
+            stream.send(.response(head, last: false))
+            if stream.isCongested { upstream?.pauseReading() }
             return
         }
         let action = state.responseBegan(last: last)

@@ -52,6 +52,8 @@ package final class Engine: Sendable {
         /// A slot is not used twice.
         var slots: [ListenerKey: Int] = [:]
         var nextSlot = 0
+        /// Local ports this process has listened on; a socket of ours may still be closing there.
+        var ownPorts: Set<Int> = []
         var listening: [ListeningPort] = []
         var isDraining = false
     }
@@ -160,8 +162,11 @@ package final class Engine: Sendable {
         guard !state.withLock({ $0.isDraining }) else {
             throw SocketError(operation: "listen on port \(port) while draining", code: ESHUTDOWN)
         }
-        // Without SO_REUSEPORT first: another process on the port must show as an error, not share it silently.
-        Socket.close(try Socket.listen(address, shared: false))
+        // Without SO_REUSEPORT first: another process on the port must show as an error, not share it silently. Where we
+        // have listened before (a changed bind, a port that comes back) our own sockets would be in the way.
+        if !state.withLock({ $0.ownPorts.contains(key.localPort) }) {
+            Socket.close(try Socket.listen(address, shared: false))
+        }
         var sockets: [Int32] = []
         do throws(SocketError) {
             for _ in mailboxes { sockets.append(try Socket.listen(address, shared: true)) }
@@ -171,6 +176,7 @@ package final class Engine: Sendable {
         }
         let slot = state.withLock { state in
             defer { state.nextSlot += 1 }
+            state.ownPorts.insert(key.localPort)
             return state.nextSlot
         }
         opened.append((sockets, slot))

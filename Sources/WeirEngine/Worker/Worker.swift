@@ -136,7 +136,7 @@ class Worker: ServerHost, AcceptorOwner {
     }
 
     override func connectionClosed() {
-        guard connectionCount == 0, let drainTicket else { return }
+        guard connectionCount == 0, loop.closingCount == 0, let drainTicket else { return }
         self.drainTicket = nil
         drainTicket.workerDrained()
     }
@@ -145,7 +145,10 @@ class Worker: ServerHost, AcceptorOwner {
         for acceptor in acceptors.values { acceptor.close() }
         acceptors = [:]
         beginDrain()
-        if connectionCount == 0 { ticket.workerDrained() } else { drainTicket = ticket }
+        drainTicket = ticket
+        // What is still sending its last bytes counts as well.
+        loop.lastClosed = { [unowned self] in connectionClosed() }
+        connectionClosed()
     }
 
     override func stampResponse(_ head: ResponseHead) {

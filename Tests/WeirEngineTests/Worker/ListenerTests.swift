@@ -115,6 +115,68 @@ import WeirTestSupport
         handle.giveUp()
     }
 
+    @Test func aDrainLosesNoRequestThatWasSentBeforeIt() throws {
+        let origin = try OriginServer(name: "a")
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port], workers: 2)
+        var clients: [TestClient] = []
+        for _ in 0..<60 {
+            let client = try gateway.client()
+            try client.socket.send("GET /sent HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            clients.append(client)
+        }
+        let drained = Flag()
+        _ = gateway.engine.beginDrain { drained.raise() }
+        for index in clients.indices { #expect(try clients[index].response().text == "/sent") }
+        try eventually("the drain is reported") { drained.isRaised }
+    }
+
+    @Test func aDrainWaitsForAnswersThatAreStillBeingDelivered() throws {
+        let size = 12_000_000
+        let origin = try OriginServer { _, socket in
+            try socket.send(
+                Array("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n".utf8) + [UInt8](repeating: 1, count: size))
+            return true
+        }
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        var client = try gateway.client()
+        try client.socket.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        #expect(try client.responseHead()?.status == 200)
+        let drained = Flag()
+        _ = gateway.engine.beginDrain { drained.raise() }
+        var received = 0
+        while received < size {
+            let bytes = try client.someBytes()
+            if bytes.isEmpty { break }
+            // Until the last bytes were taken there is something to wait for.
+            if received < size / 2 { #expect(!drained.isRaised) }
+            received += bytes.count
+        }
+        #expect(received == size)
+        try eventually("the drain is reported") { drained.isRaised }
+    }
+
+    @Test func aChangedBindTakesThePortOver() throws {
+        var options = EngineOptions()
+        options.workers = 2
+        let engine = Engine(options: options)
+        engine.start()
+        defer { engine.stop() }
+        let port = try GatewayFixture.freePort()
+        for bind in [nil, "127.0.0.1", nil, "127.0.0.1"] {
+            let snapshot = Snapshot(
+                generation: 1, listeners: [ListenerPlan(port: port, bind: bind, hosts: [])], clusters: [],
+                clusterCapacity: 0)
+            #expect(try GatewayFixture.publish(engine, snapshot).isEmpty)
+            #expect(engine.listeningPorts().map(\.bind) == [bind])
+            try eventually("the port answers") {
+                guard var client = try? TestClient(port: port) else { return false }
+                return (try? client.request())?.status == 404
+            }
+        }
+    }
+
     @Test func aDrainPastItsDeadlineIsReportedOnce() throws {
         let origin = try OriginServer(raw: { reader, _ in while try !reader.someBytes().isEmpty {} })
         defer { origin.stop() }

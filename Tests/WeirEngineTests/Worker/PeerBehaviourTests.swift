@@ -213,4 +213,73 @@ import WeirTestSupport
         #expect(try client.response().text == "/slow")
         #expect(origin.requests.first?.text == "abc")
     }
+
+    @Test func anEarlyAnswerSurvivesABodyNobodyWants() throws {
+        let gateway = try GatewayFixture(origins: [])
+        let chunk = Array("3e8\r\n".utf8) + [UInt8](repeating: 1, count: 1000) + [13, 10]
+        for _ in 0..<5 {
+            var client = try gateway.client()
+            var request = Array(
+                "POST /missing-cluster HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+            for _ in 0..<100 { request += chunk }
+            try client.socket.send(request + Array("0\r\n\r\n".utf8))
+            #expect(try client.response().status == 503)
+        }
+    }
+
+    @Test func smallChunksToAStalledClientPinNoMoreThanTheirBytes() throws {
+        let origin = try OriginServer { _, socket in
+            let piece = Array("81\r\n".utf8) + [UInt8](repeating: 1, count: 129) + [13, 10]
+            let many = Array(repeatElement(piece, count: 1000).joined())
+            try socket.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in 0..<400 { try socket.send(many) }
+            return true
+        }
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        let client = try gateway.client()
+        try client.socket.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        var held = -1
+        try eventually("the gateway stops reading") {
+            usleep(50_000)
+            let now = try gateway.stats().buffersInUse
+            defer { held = now }
+            return now == held && now > 2
+        }
+        #expect(held <= 40, "\(held) buffers are held")
+        withExtendedLifetime(client) {}
+    }
+
+    @Test func aPooledConnectionWhoseLastClientWasSlowIsWatchedAgain() throws {
+        let origin = try OriginServer { request, socket in
+            let size = Int(request.target.dropFirst()) ?? 0
+            try socket.send(
+                Array("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n".utf8) + [UInt8](repeating: 1, count: size))
+            // Keep-alive was promised, yet the connection closes.
+            return false
+        }
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        // The sizes around what two sockets hold, so that some answer ends while its client is full.
+        for step in 0..<24 {
+            let size = 4_100_000 + step * 20_000
+            var client = try gateway.client()
+            try client.socket.send("GET /\(size) HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            try eventually("the gateway has taken what it takes") { try gateway.stats().buffersInUse > 0 }
+            let isWhole = try client.response().body.count == size
+            #expect(isWhole)
+            try eventually("the closed connection has left the pool") { try gateway.stats().upstreamConnections == 0 }
+        }
+    }
+
+    @Test func manyForwardedForLinesBecomeOne() throws {
+        let origin = try OriginServer(name: "a")
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        var client = try gateway.client()
+        let lines = (0..<90).map { ("X-Forwarded-For", "10.0.0.\($0)") } + [("X-Forwarded-For", "")]
+        #expect(try client.request(headers: lines).status == 200)
+        let expected = (0..<90).map { "10.0.0.\($0)" }.joined(separator: ",") + ",127.0.0.1"
+        #expect(origin.requests.first?.all("x-forwarded-for") == [expected])
+    }
 }

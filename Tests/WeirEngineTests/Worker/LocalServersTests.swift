@@ -1,0 +1,60 @@
+import Testing
+import WeirTestSupport
+
+@testable import WeirEngine
+
+@Suite struct LocalServersTests {
+    @Test func aStreamedAnswerReachesASlowClientWhole() throws {
+        let servers = LocalServers(name: "local")
+        let port = try servers.listen("127.0.0.1:0") { request in
+            let left = Guarded(Int(request.path.dropFirst()) ?? 0)
+            return LocalResponse(status: 200, contentType: "text/plain") {
+                left.withLock { pieces in
+                    guard pieces > 0 else { return nil }
+                    pieces -= 1
+                    return [UInt8](repeating: 1, count: 20_000)
+                }
+            }
+        }
+        servers.start()
+        defer { servers.stop() }
+        for pieces in [0, 1, 400, 411] {
+            var client = try TestClient(port: port)
+            let answer = try client.request("GET", "/\(pieces)", headers: [("Connection", "close")])
+            #expect(answer.body.count == pieces * 20_000 && !answer.isTruncated)
+            #expect(try client.hasEnded())
+        }
+    }
+
+    @Test func oneConnectionAsksManyThings() throws {
+        let servers = LocalServers(name: "local")
+        let port = try servers.listen("127.0.0.1:0") { request in
+            LocalResponse(
+                status: request.path == "/gone" ? 404 : 200, headers: [(name: "X-Method", value: request.method)],
+                body: Array("\(request.path)?\(request.query)".utf8))
+        }
+        servers.start()
+        defer { servers.stop() }
+        var client = try TestClient(port: port)
+        let first = try client.request("POST", "/a?b=c", body: [1, 2, 3])
+        #expect(first.status == 200 && first.text == "/a?b=c" && first["x-method"] == "POST")
+        #expect(first["server"] == "weir" && first["date"] != nil)
+        #expect(try client.request("GET", "/gone").status == 404)
+        let head = try client.request("HEAD", "/x")
+        #expect(head.status == 200 && head.body.isEmpty)
+        #expect(try client.request("GET", "/y").text == "/y?")
+    }
+
+    @Test func aPortThatIsTakenIsSaid() throws {
+        let servers = LocalServers(name: "local")
+        let port = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }
+        servers.start()
+        defer { servers.stop() }
+        #expect(throws: SocketError.self) {
+            _ = try servers.listen("127.0.0.1:\(port)") { _ in LocalResponse(status: 200, body: []) }
+        }
+        #expect(throws: SocketError.self) {
+            _ = try servers.listen("nonsense") { _ in LocalResponse(status: 200, body: []) }
+        }
+    }
+}
