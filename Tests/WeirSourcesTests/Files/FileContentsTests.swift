@@ -62,6 +62,14 @@ import WeirConfig
         #expect(contents.diagnostics.map(\.location.line) == [12])
     }
 
+    @Test func commentsAboveADocumentCount() {
+        var contents = FileContents()
+        _ = take("# two\n# lines\n" + Document.rule("one"), into: &contents)
+        #expect(contents.resources.map(\.location.line) == [3])
+        #expect(take(Document.rule("one"), into: &contents))
+        #expect(contents.resources.map(\.location.line) == [1])
+    }
+
     @Test func aDocumentThatIsRefusedAndDefinedElsewhereInTheFileKeepsNothing() {
         var contents = FileContents()
         _ = take(Document.rule("one", host: "first"), into: &contents)
