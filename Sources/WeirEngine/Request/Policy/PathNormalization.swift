@@ -4,6 +4,7 @@ import Glibc
 ///
 /// Resolves dot segments (RFC 3986 section 5.2.4) after turning `\` into `/` and decoding escapes of unreserved
 /// characters, `%2e` among them. Repeated slashes, `%2F`, `%5C` and invalid escapes stay; the query is not touched.
+/// The result is final: no decoding makes a new escape, so whoever normalises it again sees the same path.
 enum PathNormalization {
     /// Normalises an origin-form target in place, and cuts its fragment off.
     ///
@@ -44,7 +45,7 @@ enum PathNormalization {
             from += 1
             if byte == ASCII.percent {
                 guard let decoded = unescape(path, from, count) else { return nil }
-                if decoded != ASCII.percent {
+                if decoded != ASCII.percent, !wouldExtendEscape(path, to, decoded) {
                     byte = decoded
                     from += 2
                 }
@@ -71,6 +72,13 @@ enum PathNormalization {
         let byte = high << 4 | low
         if byte == 0 { return nil }
         return ASCII.isUnreserved(byte) ? byte : ASCII.percent
+    }
+
+    /// Whether a decoded byte would become a digit of a `%` that was no escape so far, as in `%2%65` and `%%32e`.
+    private static func wouldExtendEscape(_ path: UnsafeMutablePointer<UInt8>, _ end: Int, _ byte: UInt8) -> Bool {
+        guard end > 0, ASCII.hexValue(byte) != nil else { return false }
+        if path[end - 1] == ASCII.percent { return true }
+        return end >= 2 && path[end - 2] == ASCII.percent && ASCII.hexValue(path[end - 1]) != nil
     }
 
     /// Where writing goes on behind the segment that ends at `end`: before its slash when it is a dot segment, and
