@@ -19,11 +19,11 @@ test: deps ## run all tests
 	swift test --parallel
 
 lint: ## check the formatting and the documentation of public declarations
-	swift format lint --strict --recursive --parallel $(wildcard Sources Tests Benchmarks) Package.swift
+	swift format lint --strict --recursive --parallel $(wildcard Sources Tests Benchmarks Fuzz) Package.swift
 
 bench: build ## compare CPU per request with a byte relay, nginx and HAProxy; ARGS="--rounds 3"
 	@.ci/deps bench
 	python3 Benchmarks/macro/bench.py $(ARGS)
 
 clean: ## remove everything that was built
-	rm -rf .build .build-tsan .build-asan Benchmarks/results
+	rm -rf .build .build-tsan .build-asan .build-fuzz Benchmarks/results
