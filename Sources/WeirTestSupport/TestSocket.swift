@@ -73,6 +73,12 @@ package final class TestSocket: Sendable {
         return Array(buffer[..<length])
     }
 
+    /// The peer has ended its side or reset the connection; what it sent stays unread.
+    package var peerHasGone: Bool {
+        var question = pollfd(fd: descriptor, events: Int16(weir_pollrdhup), revents: 0)
+        return poll(&question, 1, 0) > 0 && Int32(question.revents) & (weir_pollrdhup | POLLERR | POLLHUP) != 0
+    }
+
     /// Ends our side only.
     package func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
@@ -80,6 +86,13 @@ package final class TestSocket: Sendable {
     package func resetOnClose() {
         var value = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// Drops the connection at once, even while another thread is in a call on it; with `resetOnClose`, by a reset.
+    package func disconnect() {
+        var nowhere = sockaddr()
+        nowhere.sa_family = sa_family_t(AF_UNSPEC)
+        connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
     }
 
     /// Takes both sides down; a blocked `receive` elsewhere returns.

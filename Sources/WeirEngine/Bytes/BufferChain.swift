@@ -97,7 +97,8 @@ struct BufferChain: ~Copyable {
     /// Counts bytes written into `spareRoom` as queued.
     mutating func commitSpare(_ length: Int) {
         let tail = slot(segmentCount - 1)
-        precondition(length >= 0 && length <= tail.pointee.chunk.capacity - ownUsed, "more committed than there was room")
+        precondition(
+            length >= 0 && length <= tail.pointee.chunk.capacity - ownUsed, "more committed than there was room")
         tail.pointee.count += Int32(length)
         ownUsed += length
         count += length

@@ -11,6 +11,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     static let headMilliseconds = 15_000
     /// A request body must make progress this often while no answer has begun.
     static let bodyStallMilliseconds = 60_000
+    /// While a request is served and its client's bytes are not read, how often it is asked whether the client has left.
+    static let presenceMilliseconds = 1_000
     /// While draining, a connection without a request is kept this long for one that may be on its way.
     static let drainIdleMilliseconds = 1_000
     /// What is left of a body behind an early answer is read and dropped up to this size; beyond it the connection closes.
@@ -76,7 +78,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     func received(_ slice: consuming ByteSlice) {
         if isParsing || !unparsed.isEmpty || isBlocked {
             unparsed.append(slice, pool: host.loop.pool)
-            connection.stopReading()
+            stopReading()
             return
         }
         parse(slice)
@@ -121,14 +123,43 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         switch reading {
         case .head:
             if isBetweenRequests { closeAfterFlush() } else { refuse(H1Error.timedOut) }
+        case .body where isPaused:
+            checkPresence()
         case .body:
-            guard case .awaitingAnswer = writing, !isPaused else { return }
+            guard case .awaitingAnswer = writing else { return }
             refuse(H1Error.timedOut)
         case .discarding:
             closeAfterFlush()
-        case .complete, .ended:
+        case .complete:
+            checkPresence()
+        case .ended:
             break
         }
+    }
+
+    /// Looks for the client where no read can tell: it may have left behind bytes nobody has room for.
+    private func checkPresence() {
+        guard sink != nil, !connection.isReading else { return }
+        if connection.peerHasGone {
+            abandon(ProxyError(source: .downstream, cause: .connectionClosed))
+        } else {
+            connection.setDeadline(afterMilliseconds: Self.presenceMilliseconds)
+        }
+    }
+
+    /// The client owes nothing any more: no deadline but for the question whether it is still there.
+    private func settleDeadline() {
+        if sink != nil, !connection.isReading {
+            connection.setDeadline(afterMilliseconds: Self.presenceMilliseconds)
+        } else {
+            connection.clearDeadline()
+        }
+    }
+
+    /// Stops reading for a while.
+    private func stopReading() {
+        connection.stopReading()
+        if sink != nil { connection.setDeadline(afterMilliseconds: Self.presenceMilliseconds) }
     }
 
     /// Nothing of a request has arrived.
@@ -157,7 +188,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         }
         isParsing = false
         guard !isClosed else { return }
-        if !unparsed.isEmpty { connection.stopReading() }
+        if !unparsed.isEmpty { stopReading() }
         awaitBodyProgress()
     }
 
@@ -290,7 +321,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     private func bodyComplete() {
-        connection.clearDeadline()
+        settleDeadline()
         let wasDiscarding = if case .discarding = reading { true } else { false }
         reading = .complete
         if wasDiscarding {
@@ -316,7 +347,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     func pauseReading() {
         guard !isPaused else { return }
         isPaused = true
-        if case .body = reading { connection.stopReading() }
+        if case .body = reading { stopReading() }
     }
 
     func resumeReading() {
@@ -359,7 +390,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             }
             return
         }
-        connection.clearDeadline()
+        settleDeadline()
         decideClose()
         // A body whose length is unknown goes out chunked; HTTP/1.0 clients are refused before they get here.
         let framing: BodyFraming = head.framing == .untilClose ? .chunked : head.framing

@@ -57,6 +57,9 @@ final class Connection: LoopSource {
     /// A layer could not write before it has read, or the other way round.
     private var writeWantsRead = false
     private var readWantsWrite = false
+    /// The peer has left, as far as can be told while its bytes are not being read.
+    var peerHasGone: Bool { descriptor >= 0 && Socket.peerHasGone(descriptor) }
+
     /// Bytes the kernel has taken since `markExchange`.
     private(set) var bytesTaken = 0
     let peer: SocketAddress

@@ -94,6 +94,12 @@ enum Socket {
         return code
     }
 
+    /// Whether the peer has ended its side or reset the connection, told without reading what it sent before.
+    static func peerHasGone(_ fd: Int32) -> Bool {
+        var question = pollfd(fd: fd, events: Int16(weir_pollrdhup), revents: 0)
+        return poll(&question, 1, 0) > 0 && Int32(question.revents) & (weir_pollrdhup | POLLERR | POLLHUP) != 0
+    }
+
     static func localAddress(_ fd: Int32) -> SocketAddress {
         let (address, result) = SocketAddress.filled { getsockname(fd, $0, $1) }
         return result == 0 ? address : SocketAddress()

@@ -114,7 +114,14 @@ package final class Engine: Sendable {
         for plan in snapshot.listeners {
             let localPort = options.portMap[plan.port] ?? plan.port
             let key = ListenerKey(bind: plan.bind ?? options.bind, localPort: localPort)
-            wanted.insert(key)
+            guard wanted.insert(key).inserted else {
+                slots.append(-1)
+                problems.append(
+                    ListenerProblem(
+                        port: plan.port, localPort: localPort, bind: key.bind,
+                        message: "local port \(localPort) already serves another Gateway port; map each to its own"))
+                continue
+            }
             do throws(SocketError) {
                 let slot = if let slot = open[key] { slot } else { try openListener(key, &opened) }
                 open[key] = slot

@@ -115,6 +115,23 @@ import WeirTestSupport
         handle.giveUp()
     }
 
+    @Test func twoGatewayPortsOnOneLocalPortAreReported() throws {
+        let port = try GatewayFixture.freePort()
+        var options = EngineOptions()
+        options.bind = "127.0.0.1"
+        options.portMap = [80: port, 81: port]
+        let engine = Engine(options: options)
+        engine.start()
+        defer { engine.stop() }
+        let snapshot = Snapshot(
+            generation: 1,
+            listeners: [ListenerPlan(port: 80, bind: nil, hosts: []), ListenerPlan(port: 81, bind: nil, hosts: [])],
+            clusters: [], clusterCapacity: 0)
+        let problems = try GatewayFixture.publish(engine, snapshot)
+        #expect(problems.map(\.port) == [81])
+        #expect(engine.listeningPorts().map(\.port) == [80])
+    }
+
     @Test func aDrainLosesNoRequestThatWasSentBeforeIt() throws {
         let origin = try OriginServer(name: "a")
         defer { origin.stop() }

@@ -282,4 +282,48 @@ import WeirTestSupport
         let expected = (0..<90).map { "10.0.0.\($0)" }.joined(separator: ",") + ",127.0.0.1"
         #expect(origin.requests.first?.all("x-forwarded-for") == [expected])
     }
+
+    /// Only a reset can be noticed: an orderly end queues behind bytes the gateway has no room for.
+    @Test func aClientThatBreaksAStalledUploadOffIsNoticed() throws {
+        let origin = try OriginServer(raw: { reader, socket in
+            _ = try reader.nextHead()
+            // Reads nothing of the body; ends when its peer does.
+            while !socket.peerHasGone { usleep(5_000) }
+        })
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        do {
+            let client = try gateway.client()
+            let sender = BackgroundSender(
+                client.socket,
+                prefix: "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 60000000\r\n\r\n", size: 60_000_000)
+            var held = -1
+            try eventually("the gateway stops reading") {
+                usleep(50_000)
+                let now = try gateway.stats().buffersInUse
+                defer { held = now }
+                return now == held && now > 2
+            }
+            client.socket.resetOnClose()
+            client.socket.disconnect()
+            withExtendedLifetime(sender) {}
+        }
+        try eventually("nothing is left") {
+            let stats = try gateway.stats()
+            return stats.activeExchanges == 0 && stats.activeConnections == 0 && stats.upstreamConnections == 0
+        }
+    }
+
+    @Test func aClientThatLeavesBehindPipelinedRequestsIsNoticed() throws {
+        let origin = try Self.silentOrigin()
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        do {
+            let client = try gateway.client()
+            try client.socket.send(String(repeating: "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", count: 3))
+            try eventually("the request is at the origin") { origin.requests.count == 1 }
+        }
+        try eventually("the upstream connection is closed") { origin.endedConnections == 1 }
+        try eventually("nothing is left") { try gateway.stats().activeExchanges == 0 }
+    }
 }
