@@ -84,6 +84,9 @@ package final class Bootstrap {
             try listen()
         } catch {
             log.error("cannot start: \(error)")
+            // What was opened before the one that failed is closed by its own thread.
+            servers.start()
+            servers.stop()
             return .failure
         }
         servers.start()
@@ -124,7 +127,9 @@ package final class Bootstrap {
         defer {
             reload.stop()
             store.stop()
+            shutdown.stop()
             engine.stop()
+            runOut()
             log.notice("stopped")
         }
         var refusal: ExitStatus?
@@ -139,6 +144,12 @@ package final class Bootstrap {
         loop.run()
         withExtendedLifetime(signals) {}
         return .success
+    }
+
+    /// Runs what others posted before they ended: work in the loop's queue holds on to what it works on.
+    private func runOut() {
+        loop.handle.stop()
+        loop.run()
     }
 
     /// Whether the first configuration is one to run with.

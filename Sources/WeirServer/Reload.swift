@@ -22,6 +22,7 @@ final class Reload {
     private var problemLog = ProblemLog()
     private var last: Delivery?
     private var retry: ControlWatch?
+    private var isStopped = false
     /// Called each time all workers serve a generation.
     private let live: (UInt64) -> Void
 
@@ -68,9 +69,11 @@ final class Reload {
     func stop() {
         retry?.cancel()
         retry = nil
+        isStopped = true
     }
 
     private func applied(_ generation: UInt64, startedAt start: Double) {
+        guard !isStopped else { return }
         let seconds = SystemClock.now - start
         status.live(generation: generation, afterSeconds: seconds)
         log.debug(

@@ -44,6 +44,15 @@ final class Shutdown {
         }
     }
 
+    /// Nothing happens afterwards, whatever is requested.
+    func stop() {
+        switch phase {
+        case .running, .ended: break
+        case .delaying(let watch), .draining(_, let watch): watch.cancel()
+        }
+        phase = .ended
+    }
+
     private func begin(_ reason: String) {
         log.notice(
             "shutting down",
