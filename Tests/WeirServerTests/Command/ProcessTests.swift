@@ -66,7 +66,7 @@ import WeirTestSupport
     }
 
     @Test func aHangupReadsEverythingAgain() throws {
-        let server = try serve()
+        let server = try serve(["--log-level", "debug"])
         server.process.signal(SIGHUP)
         try eventually("the log tells of it") { server.process.log.contains("reason=SIGHUP") }
         #expect(server.process.log.contains("changed=false"))
