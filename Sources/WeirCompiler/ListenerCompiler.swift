@@ -40,9 +40,12 @@ struct ListenerCompiler {
         let port: Int
         let bind: String?
     }
-    private struct Owner {
-        let portClass: PortClass
-        let gateway: String
+    /// Who declares an address.
+    private struct Claims {
+        /// Gateway of the first server that is served there.
+        var served: String?
+        /// The first server there of a class that is not served, which Istio would give the address to.
+        var unserved: (portClass: PortClass, gateway: String)?
     }
     private struct BindingKey: Hashable {
         let gateway: String
@@ -55,7 +58,7 @@ struct ListenerCompiler {
     /// Lays out all Gateways, which come in Istio's order: earlier wins.
     mutating func layout(_ gateways: [Resource]) -> ListenerLayout {
         var layout = ListenerLayout()
-        var owners: [Address: Owner] = [:]
+        var claims: [Address: Claims] = [:]
         var places: [Address: Int] = [:]
         for resource in gateways {
             guard case .gateway(let gateway) = resource.spec else { continue }
@@ -66,10 +69,13 @@ struct ListenerCompiler {
                 let hosts = ServerHosts(server.hosts, gatewayNamespace: resource.id.namespace)
                 layout.hostsByGateway[name, default: []].append(hosts)
                 let address = Address(port: server.port.number, bind: server.bind)
-                if let problem = Self.problem(server, index, resource, &owners[address]) {
+                let report = Report(resource: resource, index: index, line: server.line)
+                if let problem = Self.problem(server, report, &claims[address, default: Claims()]) {
                     layout.diagnostics.append(problem)
                     continue
                 }
+                let share = Self.claim(server, report, &claims[address, default: Claims()])
+                layout.diagnostics += share.map { [$0] } ?? []
                 let binding = number(of: BindingKey(gateway: name, port: address.port))
                 let place = layout.servers.count
                 layout.servers.append(
@@ -93,30 +99,38 @@ struct ListenerCompiler {
         return bindings.count - 1
     }
 
-    /// Why a server is not served, if so.
-    ///
-    /// The first server on an address decides what others may share it.
-    private static func problem(
-        _ server: Gateway.Server, _ index: Int, _ resource: Resource, _ owner: inout Owner?
-    ) -> Diagnostic? {
-        func report(_ code: DiagnosticCode, _ field: String, _ message: String) -> Diagnostic {
+    /// Makes diagnostics of one server.
+    private struct Report {
+        let resource: Resource
+        let index: Int
+        let line: Int
+
+        var gateway: String { "\(resource.id.namespace)/\(resource.id.name)" }
+
+        func callAsFunction(_ code: DiagnosticCode, _ field: String, _ message: String) -> Diagnostic {
             Diagnostic(
                 code, .warning, resource: resource.id, path: "spec.servers[\(index)]" + field,
-                location: resource.location(line: server.line), message: message)
+                location: resource.location(line: line), message: message)
         }
+    }
+
+    /// Why a server is not served, if so.
+    ///
+    /// A server of a class that is not served takes no address from one that is.
+    private static func problem(_ server: Gateway.Server, _ report: Report, _ claims: inout Claims) -> Diagnostic? {
         let portClass = portClass(of: server)
-        if let owner, owner.portClass != portClass {
-            return report(
-                .conflictingGateways, ".port",
-                "Port \(server.port.number) already serves \(owner.portClass.rawValue) for Gateway \(owner.gateway), so this "
-                    + "\(portClass.rawValue) server is dropped. Give it another port number or bind address.")
-        }
-        if owner == nil { owner = Owner(portClass: portClass, gateway: "\(resource.id.namespace)/\(resource.id.name)") }
         if portClass != .http {
+            if let owner = claims.served {
+                return report(
+                    .conflictingGateways, ".port",
+                    "Port \(server.port.number) already serves \(PortClass.http.rawValue) for Gateway \(owner), so this "
+                        + "\(portClass.rawValue) server is dropped. Give it another port number or bind address.")
+            }
+            claims.unserved = claims.unserved ?? (portClass, report.gateway)
             return report(
                 .unsupportedServer, ".port.protocol",
-                "Protocol \(server.port.protocol.rawValue) is not served by this version; the port is not listened on. "
-                    + "Use protocol HTTP, or terminate TLS in front of Weir.")
+                "Protocol \(server.port.protocol.rawValue) is not served by this version; the port is not listened on for "
+                    + "it. Use protocol HTTP, or terminate TLS in front of Weir.")
         }
         if server.tls?.httpsRedirect == true {
             return report(
@@ -130,6 +144,17 @@ struct ListenerCompiler {
                 "Listening on a unix socket is not served by this version. Use an IP address, or leave bind out.")
         }
         return nil
+    }
+
+    /// Notes that a server is served; tells when Istio would have given its address to another.
+    private static func claim(_ server: Gateway.Server, _ report: Report, _ claims: inout Claims) -> Diagnostic? {
+        claims.served = claims.served ?? report.gateway
+        guard let other = claims.unserved else { return nil }
+        return report(
+            .conflictingGateways, ".port",
+            "Port \(server.port.number) is declared for \(other.portClass.rawValue) by Gateway \(other.gateway) first; Istio "
+                + "sees a conflict and drops this plain HTTP server. Weir does not serve \(other.portClass.rawValue), so "
+                + "it serves this one. Give one of them another port number or bind address.")
     }
 
     private static func portClass(of server: Gateway.Server) -> PortClass {

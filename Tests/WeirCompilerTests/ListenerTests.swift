@@ -86,7 +86,8 @@ import WeirEngine
             F.gateway("b", [F.server(["b.com"], .https), F.server(["c.com"], .tcp), F.server(["d.com"], .http2)]),
             F.gateway("c", [F.server(["e.com"], port: 443, .https), F.server(["f.com"], port: 443)]),
             F.virtualService(hosts: ["a.com", "d.com", "f.com"], gateways: ["a", "b", "c"], [F.rule(to: "alpha")]))
-        #expect(result.snapshot.describe().listeners.map { $0.hosts.map(\.pattern) } == [["a.com", "d.com"]])
+        #expect(
+            result.snapshot.describe().listeners.map { $0.hosts.map(\.pattern) } == [["a.com", "d.com"], ["f.com"]])
         #expect(
             result.findings == [
                 "IST0145 b spec.servers[0].port b.yaml:7",
@@ -94,6 +95,27 @@ import WeirEngine
                 "WEIR0006 c spec.servers[0].port.protocol c.yaml:7",
                 "IST0145 c spec.servers[1].port c.yaml:7",
             ])
+    }
+
+    @Test(arguments: [
+        (Fixture.server(["t.com"], .tcp), "TCP"), (Fixture.server(["t.com"], .https), "TLS"),
+        (Fixture.server(["t.com"], .tls), "TLS"),
+        (Fixture.server(["t.com"], redirect: true), nil),
+    ])
+    func whatIsNotServedTakesNoPort(_ first: Gateway.Server, _ conflict: String?) {
+        for isOneGateway in [true, false] {
+            let plain = F.server(["a.com"])
+            let gateways =
+                isOneGateway ? [F.gateway("a", [first, plain])] : [F.gateway("a", [first]), F.gateway("b", [plain])]
+            let result = Compiler.make().compile(
+                [alpha] + gateways
+                    + [F.virtualService(hosts: ["a.com"], gateways: ["a", "b"], [F.rule(to: "alpha")])])
+            #expect(result.routes == "80 a.com\n  * -> 80||alpha")
+            #expect(result.diagnostics.filter { $0.code == .unsupportedServer }.count == 1)
+            let shared = result.diagnostics.filter { $0.code == .conflictingGateways }
+            #expect(shared.count == (conflict == nil ? 0 : 1))
+            #expect(shared.allSatisfy { $0.message.contains("for \(conflict ?? "") by Gateway default/a") })
+        }
     }
 
     @Test func namespacePartsOfHostsLimitWhoBinds() {
