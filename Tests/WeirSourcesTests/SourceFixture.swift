@@ -89,11 +89,12 @@ final class StoreFixture {
 
     init(
         limits: FileLimits = FileLimits(), paths: [String] = [""],
+        writerLimitSeconds: Double = FileSource.writerLimitSeconds,
         _ prepare: (TestDirectory) -> Void
     ) {
         prepare(directory)
         let places = paths.map { [directory] in $0.isEmpty ? directory.path : directory.place($0) }
-        source = FileSource(paths: places, loop: loop, limits: limits)
+        source = FileSource(paths: places, loop: loop, limits: limits, writerLimitSeconds: writerLimitSeconds)
         store = ResourceStore(loop: loop, sources: [source])
         store.start { [unowned self] delivery in
             deliveries.append(delivery)

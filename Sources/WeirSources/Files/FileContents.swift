@@ -35,6 +35,11 @@ struct FileContents {
         list += kept
     }
 
+    init() {}
+
+    /// Starts with the versions of a file that was renamed, which stay as far as the text is broken.
+    init(keeping former: [Resource]) { kept = former }
+
     var diagnostics: [Diagnostic] {
         documents.flatMap(\.decoded.diagnostics)
     }
@@ -80,9 +85,17 @@ struct FileContents {
         return true
     }
 
+    /// Keeps those of the orphans, versions of files that are gone, which this file's text refuses.
+    mutating func adopt(_ orphans: inout [ResourceID: Resource]) {
+        for document in documents {
+            kept += document.decoded.refused.compactMap { orphans.removeValue(forKey: $0) }
+        }
+    }
+
     /// As many documents as before, each where it was.
     private func hasPlaces(of texts: [RawDocument]) -> Bool {
-        texts.count == documents.count
+        // With nothing but versions of another file, even no text is news.
+        texts.count == documents.count && (!documents.isEmpty || kept.isEmpty)
             && texts.indices.allSatisfy { texts[$0].firstLine == documents[$0].raw.firstLine }
     }
 

@@ -1,3 +1,4 @@
+private import CWeir
 import Glibc
 
 /// What tells one content of a file from the next without reading it.
@@ -57,6 +58,12 @@ enum PathState: Equatable {
     }
 }
 
+/// Errors that pass by themselves.
+enum Exhaustion {
+    /// Whether descriptors or memory ran out, here or in the whole system.
+    static func isMeant(by code: Int32) -> Bool { code == EMFILE || code == ENFILE || code == ENOMEM }
+}
+
 /// What reading a file came to.
 enum FileReading {
     /// The stamp is from before the first byte was read, so a change meanwhile shows in the next one.
@@ -64,15 +71,24 @@ enum FileReading {
     /// Why not, and how to mend it.
     case refused(String)
     case missing
+    /// Somebody has it open for writing: what is there may be half of what is meant.
+    case beingWritten
+    /// The system has nothing left to read it with; a later try may succeed.
+    case exhausted(String)
 
-    /// Reads a regular file of at most `limit` bytes whole.
-    init(of path: String, limit: Int) {
+    /// The break of a lease is told by SIGIO, whose default would end the process.
+    private static let ignoresLeaseBreaks: Void = { _ = signal(SIGIO, SIG_IGN) }()
+
+    /// Reads a regular file of at most `limit` bytes whole, while no writer may open it.
+    ///
+    /// Whether one has it open is known only of the process's own files (or with CAP_LEASE) on a local file system.
+    init(of path: String, limit: Int, evenIfBeingWritten: Bool = false) {
         // Not blocking: a pipe in a file's place must not hold the control thread.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let code = errno
-            self =
-                code == ENOENT ? .missing : .refused("The file cannot be opened: \(String(cString: strerror(code))).")
+            let reason = "The file cannot be opened: \(String(cString: strerror(code)))."
+            self = code == ENOENT ? .missing : Exhaustion.isMeant(by: code) ? .exhausted(reason) : .refused(reason)
             return
         }
         defer { close(descriptor) }
@@ -80,6 +96,17 @@ enum FileReading {
         guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
             self = .refused(
                 "This is no regular file. Remove it, or give it a name that does not end in .yaml, .yml or .json.")
+            return
+        }
+        Self.ignoresLeaseBreaks
+        // Held until the descriptor is closed.
+        if weir_lease(descriptor) == 0, !evenIfBeingWritten {
+            self = .beingWritten
+            return
+        }
+        // After the lease: whoever wrote before it has ended.
+        guard fstat(descriptor, &info) == 0 else {
+            self = .refused("The file cannot be examined: \(String(cString: strerror(errno))).")
             return
         }
         let stamp = FileStamp(info)

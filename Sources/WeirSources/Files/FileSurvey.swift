@@ -40,6 +40,8 @@ struct FileSurvey {
     private(set) var diagnostics: [Diagnostic] = []
     /// Directories (or unreachable paths) whose files are not known now: what they had stays.
     private(set) var lost: [String] = []
+    /// A directory could not be listed for want of descriptors: worth another try soon.
+    private(set) var isExhausted = false
     private let limits: FileLimits
     private var seen: Set<FileStamp.Identity> = []
 
@@ -81,8 +83,10 @@ struct FileSurvey {
     private mutating func list(_ path: String, resolved: String) {
         interests[resolved, default: Interest()].isConfigDirectory = true
         guard let stream = opendir(path) else {
+            let code = errno
             lost.append(path)
-            return report(path, "The directory cannot be listed: \(String(cString: strerror(errno))).")
+            if Exhaustion.isMeant(by: code) { isExhausted = true }
+            return report(path, "The directory cannot be listed: \(String(cString: strerror(code))).")
         }
         var names: [(name: String, isPlain: Bool)] = []
         while let entry = readdir(stream) {
