@@ -20,7 +20,8 @@ final class Reload {
     private let loop: ControlLoop
     private let log: Logger
     private var problemLog = ProblemLog()
-    private var last: Delivery?
+    /// What the workers have, and what became of it.
+    private var last: (delivery: Delivery, compilation: Compilation, failures: [ListenerProblem])?
     private var retry: ControlWatch?
     private var isStopped = false
     /// Called each time all workers serve a generation.
@@ -42,7 +43,6 @@ final class Reload {
     @discardableResult
     func take(_ delivery: Delivery) -> [Problem] {
         let start = SystemClock.now
-        last = delivery
         let compilation = compiler.compile(delivery.resources)
         let snapshot = compilation.snapshot
         let generation = snapshot.generation
@@ -51,10 +51,7 @@ final class Reload {
         let failures = engine.publish(snapshot) {
             handle.post { me.value.applied(generation, startedAt: start) }
         }
-        let listenerProblems = failures.map { Problem($0, resources: delivery.resources) }
-        let problems = (delivery.diagnostics + compilation.diagnostics).map(Problem.init) + listenerProblems
-        status.published(configuration(delivery, snapshot, failures, problems), snapshot: snapshot)
-        problemLog.report(problems, to: log)
+        let problems = report(delivery, compilation, failures)
         log.info(
             "configuration published",
             metadata: [
@@ -62,7 +59,7 @@ final class Reload {
                 "files": "\(delivery.files.count)", "problems": "\(problems.count)",
             ])
         retryLater(isNeeded: !failures.isEmpty)
-        return listenerProblems
+        return Array(problems.suffix(failures.count))
     }
 
     /// Nothing is published afterwards.
@@ -88,8 +85,30 @@ final class Reload {
         retry = nil
         guard isNeeded else { return }
         retry = loop.schedule(after: Self.listenRetrySeconds) { [unowned self] in
-            if let last { take(last) }
+            retryPorts()
         }
+    }
+
+    /// Hands the workers the same generation once more, which opens the ports that are free by now.
+    private func retryPorts() {
+        guard let last else { return }
+        let failures = engine.publish(last.compilation.snapshot) {}
+        if failures != last.failures { _ = report(last.delivery, last.compilation, failures) }
+        retryLater(isNeeded: !failures.isEmpty)
+    }
+
+    /// Tells `/status` and the log what came of a configuration; returns the problems, those of ports last.
+    private func report(
+        _ delivery: Delivery, _ compilation: Compilation, _ failures: [ListenerProblem]
+    ) -> [Problem] {
+        last = (delivery, compilation, failures)
+        let problems =
+            (delivery.diagnostics + compilation.diagnostics).map(Problem.init)
+            + failures.map { Problem($0, resources: delivery.resources) }
+        let snapshot = compilation.snapshot
+        status.published(configuration(delivery, snapshot, failures, problems), snapshot: snapshot)
+        problemLog.report(problems, to: log)
+        return problems
     }
 
     private func configuration(

@@ -45,11 +45,15 @@ import WeirTestSupport
         #expect(!listener.listening && listener.localPort == busy && listener.problem != nil)
         #expect(server.log.hasLine(with: "error", "Port \(busy)", "gateway.yaml"))
         withExtendedLifetime(holder) {}
+        func published() -> Int { server.log.lines.count { $0.contains("configuration published") } }
+        let (generation, publications) = (status.generation, published())
         holder = nil
         // No file changes: the server itself tries again.
         try eventually("the port is listened on", seconds: 30) { try server.status().listeners.allSatisfy(\.listening) }
         #expect(try server.get(port: 81).status == 200)
         #expect(try server.status().problems.isEmpty)
+        #expect(try server.status().generation == generation && published() == publications, "it is no new one")
+        #expect(server.log.hasLine(with: "resolved", "Port \(busy)"))
     }
 
     @Test func endpointsAreExchangedUnderAnOpenConnection() throws {
