@@ -178,7 +178,9 @@ package final class Bootstrap {
         switch signal {
         case SIGHUP:
             let isDifferent = store.reload()
-            log.notice("configuration read again", metadata: ["reason": "SIGHUP", "changed": "\(isDifferent)"])
+            log.log(
+                level: isDifferent ? .notice : .debug, "configuration read again",
+                metadata: ["reason": "SIGHUP", "changed": "\(isDifferent)"])
         case SIGINT: shutdown.request("SIGINT")
         default: shutdown.request("SIGTERM")
         }

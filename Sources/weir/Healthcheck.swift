@@ -1,11 +1,14 @@
 import ArgumentParser
+import Glibc
 import WeirServer
 
 /// `weir healthcheck`.
 struct Healthcheck: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask a running server whether it is ready.",
-        discussion: "Exit status 0 when ready, 1 otherwise. For probes in images without a shell.")
+        discussion: """
+            Exit status 0 when ready; 1 otherwise, with the reason on stderr. For probes in images without a shell.
+            """)
 
     @Option(help: ArgumentHelp("Where the server's health port is.", valueName: "host:port"))
     var health = "127.0.0.1:15021"
@@ -14,8 +17,11 @@ struct Healthcheck: ParsableCommand {
 
     func run() throws {
         let outcome = HealthProbe.ask(try address())
-        print(outcome.text)
-        if !outcome.isReady { throw ExitStatus.failure.exitCode }
+        guard !outcome.isReady else { return print("ready") }
+        print("not ready")
+        let reason = Array((outcome.text + "\n").utf8)
+        _ = write(STDERR_FILENO, reason, reason.count)
+        throw ExitStatus.failure.exitCode
     }
 
     private func address() throws -> HostPort {

@@ -14,7 +14,8 @@ import WeirTestSupport
         let health: Int
     }
 
-    private func serve(_ directory: TemporaryDirectory) throws -> Serving {
+    private func serve(_ directory: TemporaryDirectory, file: String = "", logLevel: String = "info") throws -> Serving
+    {
         var said = ""
         for _ in 0..<20 {
             let port = try TestPort.free()
@@ -22,8 +23,9 @@ import WeirTestSupport
             let process = try ChildProcess(
                 Self.program,
                 [
-                    "serve", "--config", directory.path, "--admin", "127.0.0.1:0", "--health", "127.0.0.1:\(health)",
-                    "--listen-map", "80=\(port)", "--bind", "127.0.0.1", "--workers", "2",
+                    "serve", "--config", file.isEmpty ? directory.path : directory.path(file),
+                    "--admin", "127.0.0.1:0", "--health", "127.0.0.1:\(health)",
+                    "--listen-map", "80=\(port)", "--bind", "127.0.0.1", "--workers", "2", "--log-level", logLevel,
                 ])
             var status: Int32?
             try eventually("the program is ready or has ended", seconds: 60) {
@@ -96,12 +98,44 @@ import WeirTestSupport
 
     @Test func hangUpReadsEverythingAgainAndServesOn() throws {
         let slow = try SlowOrigin()
-        let serving = try serve(directory(origin: slow.port))
+        let directory = try directory(origin: slow.port)
+        let serving = try serve(directory, logLevel: "debug")
         var client = try TestClient(port: serving.port)
         #expect(try client.request("GET", "/before").text == "/before")
         serving.process.signal(SIGHUP)
-        try eventually("the log says so") { serving.process.errors.contains("configuration read again") }
+        try eventually("the log says so") { serving.process.errors.contains("debug configuration read again") }
+        #expect(!serving.process.errors.contains("notice configuration read again"), "nothing changed")
         #expect(try client.request("GET", "/after").text == "/after")
+        try directory.remove("all.yaml")
+        serving.process.signal(SIGHUP)
+        try eventually("what changed is served") { try client.request("GET", "/").status == 404 }
+        serving.process.signal(SIGTERM)
+        #expect(try serving.process.end() == 0)
+    }
+
+    /// Listing a directory, and reading a file.
+    @Test(arguments: ["", "all.yaml"])
+    func aChangeReadWithoutDescriptorsIsNotLost(file: String) throws {
+        let slow = try SlowOrigin()
+        let directory = try directory(origin: slow.port)
+        let serving = try serve(directory, file: file)
+        var client = try TestClient(port: serving.port)
+        #expect(try client.request("GET", "/").status == 200)
+        func limit(_ descriptors: Int) throws {
+            let tool = try ChildProcess(
+                "/usr/bin/prlimit", ["--pid", "\(serving.process.id)", "--nofile=\(descriptors):"])
+            try #require(try tool.end() == 0, "\(tool.errors)")
+        }
+        let shortage = "Too many open files"
+        try limit(3)
+        try directory.replace("all.yaml", Documents.gateway())
+        try eventually("the log says so") { serving.process.errors.contains(shortage) }
+        usleep(2_500_000)
+        #expect(serving.process.errors.split(separator: "\n").filter { $0.contains(shortage) }.count == 1)
+        #expect(try client.request("GET", "/").status == 200, "what it gave stays")
+        try limit(1024)
+        try eventually("the change is seen") { try client.request("GET", "/").status == 404 }
+        try eventually("the log says that it is over") { serving.process.errors.contains("resolved: ") }
         serving.process.signal(SIGTERM)
         #expect(try serving.process.end() == 0)
     }
@@ -115,7 +149,26 @@ import WeirTestSupport
         #expect(try probe.request("GET", "/healthz/live").status == 200)
         serving.process.signal(SIGTERM)
         #expect(try serving.process.end() == 0)
-        #expect(try run("healthcheck", "--health", "127.0.0.1:\(serving.health)").status == 1)
+        let refused = try run("healthcheck", "--health", "127.0.0.1:\(serving.health)")
+        #expect(refused.status == 1)
+        #expect(refused.errors == "not ready: 127.0.0.1:\(serving.health): connect: Connection refused\n")
+        let silent = try PortHolder()
+        let late = try run("healthcheck", "--health", "127.0.0.1:\(silent.port)")
+        #expect(late.status == 1 && late.errors.hasSuffix("no answer in time\n"), "\(late.errors)")
+    }
+
+    @Test func healthcheckTellsTheStatusOfAServerThatIsNotReady() throws {
+        let slow = try SlowOrigin()
+        let serving = try serve(directory(origin: slow.port))
+        let client = try TestClient(port: serving.port)
+        try client.socket.send("GET \(SlowOrigin.Target.beforeHead) HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        try slow.hasBegun.wait("the request is in flight")
+        serving.process.signal(SIGTERM)
+        try eventually("draining") { TestPort.isFree(serving.port) }
+        let told = try run("healthcheck", "--health", "127.0.0.1:\(serving.health)")
+        #expect(told.status == 1 && told.errors.hasPrefix("not ready: HTTP/1.1 503"), "\(told.errors)")
+        slow.finish()
+        #expect(try serving.process.end() == 0)
     }
 
     @Test func aBusyPortEndsWithOneAndItsNumber() throws {
