@@ -58,7 +58,6 @@ package final class ChildProcess: Sendable {
     }
 
     package var id: Int32 { process }
-    package var id: Int32 { process }
     package var output: String { text("out") }
     package var errors: String { text("err") }
 

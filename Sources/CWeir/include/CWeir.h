@@ -25,9 +25,6 @@ static const int weir_pollrdhup = 0x2000;
 // Takes a read lease, which goes with the descriptor: 1 = held, 0 = somebody has the file open for writing, -1 = not known.
 // A break of the lease sends SIGIO.
 int weir_lease(int fd);
-// Takes a read lease, which goes with the descriptor: 1 = held, 0 = somebody has the file open for writing, -1 = not known.
-// A break of the lease sends SIGIO.
-int weir_lease(int fd);
 int weir_accept4(int fd, struct sockaddr *address, socklen_t *length);
 int weir_eventfd(void);
 int weir_signalfd(const sigset_t *mask);
