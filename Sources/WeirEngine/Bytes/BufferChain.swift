@@ -55,6 +55,16 @@ struct BufferChain: ~Copyable {
         push(slice.intoSegment())
     }
 
+    /// Puts a slice back in front of what is queued.
+    ///
+    /// O(number of slices): for the rare case that a reader stops inside one.
+    mutating func prepend(_ slice: consuming ByteSlice, pool: BufferPool) {
+        var behind = BufferChain()
+        swap(&behind, &self)
+        append(slice, pool: pool)
+        while let next = behind.popFirst() { append(next, pool: pool) }
+    }
+
     /// Copies bytes behind what is there, into the tail's spare room where it can.
     mutating func append(copying bytes: UnsafeRawBufferPointer, pool: BufferPool) {
         var rest = bytes

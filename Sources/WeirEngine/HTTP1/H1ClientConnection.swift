@@ -20,8 +20,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private var sink: (any ResponseSink)?
     private var parser = H1Parser()
     private var decoder = H1BodyDecoder(.none)
-    private var gathered: Chunk?
-    private var gatheredCount = 0
+    private var gathered = GatheredHead()
     private var requestMethod = MethodToken.other
     private var requestFraming = BodyFraming.none
     /// The request has been handed to the connection whole.
@@ -56,8 +55,6 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             connection.setDeadline(afterMilliseconds: connectMilliseconds)
         }
     }
-
-    deinit { gathered?.release() }
 
     var isConnecting: Bool { state == .connecting }
     var isIdle: Bool { state == .idle }
@@ -195,10 +192,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         var rest: ByteSlice? = consume first
         while state == .busy, var slice = rest.take() {
             if isPaused {
-                var behind = BufferChain()
-                swap(&behind, &held)
-                held.append(slice, pool: host.loop.pool)
-                while let next = behind.popFirst() { held.append(next, pool: host.loop.pool) }
+                held.prepend(slice, pool: host.loop.pool)
                 break
             }
             if responseDone {
@@ -216,44 +210,27 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private func parseHead(_ slice: inout ByteSlice) {
         let head = host.takeResponseHead()
         defer { host.recycle(head) }
-        let before = gatheredCount
-        if gathered != nil { gather(slice) }
-        let bytes = gathered?.bytes ?? slice.bytes
-        let count = gathered == nil ? slice.count : gatheredCount
+        let before = gathered.count
+        if !gathered.isEmpty { gathered.append(slice, pool: host.loop.pool) }
+        let bytes = gathered.bytes ?? slice.bytes
+        let count = gathered.isEmpty ? slice.count : gathered.count
         switch parser.parseResponse(bytes, count: count, requestMethod: requestMethod, into: head) {
         case .needMore:
-            if gathered == nil { gather(slice) }
+            if gathered.isEmpty { gathered.append(slice, pool: host.loop.pool) }
             slice.removeFirst(slice.count)
         case .failed:
             slice.removeFirst(slice.count)
             fail(ProxyError(source: .upstream, cause: .protocolError))
         case .complete(let length):
-            if let chunk = gathered {
-                head.backing = ByteSlice(adopting: chunk, start: 0, count: length)
-                gathered = nil
-                gatheredCount = 0
-            } else {
+            if gathered.isEmpty {
                 head.backing = ByteSlice(retaining: slice.chunk, start: slice.start, count: length)
+            } else {
+                head.backing = gathered.take(length)
             }
             slice.removeFirst(length - before)
             parser.reset()
             headComplete(head, nothingFollows: slice.count == 0)
         }
-    }
-
-    private func gather(_ slice: borrowing ByteSlice) {
-        let room = gathered?.capacity ?? 0
-        if gatheredCount + slice.count > room {
-            let wider = host.loop.pool.take(minimum: max(gatheredCount + slice.count, 2 * room))
-            if let old = gathered {
-                memcpy(wider.bytes, old.bytes, gatheredCount)
-                old.release()
-            }
-            gathered = wider
-        }
-        guard let gathered else { return }
-        memcpy(gathered.bytes + gatheredCount, slice.bytes, slice.count)
-        gatheredCount += slice.count
     }
 
     private func headComplete(_ head: ResponseHead, nothingFollows: Bool) {

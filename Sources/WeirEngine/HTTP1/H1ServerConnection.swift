@@ -5,19 +5,6 @@ import Glibc
 /// It is codec and stream in one, since HTTP/1 has one stream at a time. What comes behind the current request stays
 /// unparsed until that request is answered.
 final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnection {
-    /// Time between two requests, in milliseconds (Istio's gateway: 1 h).
-    static let idleMilliseconds = 3_600_000
-    /// A request head must be complete this long after its first byte.
-    static let headMilliseconds = 15_000
-    /// A request body must make progress this often while no answer has begun.
-    static let bodyStallMilliseconds = 60_000
-    /// While a request is served and its client's bytes are not read, how often it is asked whether the client has left.
-    static let presenceMilliseconds = 1_000
-    /// While draining, a connection without a request is kept this long for one that may be on its way.
-    static let drainIdleMilliseconds = 1_000
-    /// What is left of a body behind an early answer is read and dropped up to this size; beyond it the connection closes.
-    static let discardedBodyBytes = 64 * 1024
-
     /// Where reading is within the current request.
     private enum Reading {
         /// Between requests, or inside a head.
@@ -50,9 +37,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private var reading = Reading.head
     private var writing = Writing.idle
     private var answerCloses = false
-    /// A head that came in pieces, gathered to lie in one run.
-    private var gathered: Chunk?
-    private var gatheredCount = 0
+    private var gathered = GatheredHead()
     /// Received and not yet parsed: a pipelined request, or a body nobody has room for.
     private var unparsed = BufferChain()
     private var isParsing = false
@@ -68,10 +53,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         host.opened(self)
         connection.setHandler(self)
         connection.startReading()
-        connection.setDeadline(afterMilliseconds: Self.idleMilliseconds)
+        connection.setDeadline(afterMilliseconds: H1ServerLimits.idleMilliseconds)
     }
-
-    deinit { gathered?.release() }
 
     // MARK: From the connection
 
@@ -143,14 +126,14 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         if connection.peerHasGone {
             abandon(ProxyError(source: .downstream, cause: .connectionClosed))
         } else {
-            connection.setDeadline(afterMilliseconds: Self.presenceMilliseconds)
+            connection.setDeadline(afterMilliseconds: H1ServerLimits.presenceMilliseconds)
         }
     }
 
     /// The client owes nothing any more: no deadline but for the question whether it is still there.
     private func settleDeadline() {
         if sink != nil, !connection.isReading {
-            connection.setDeadline(afterMilliseconds: Self.presenceMilliseconds)
+            connection.setDeadline(afterMilliseconds: H1ServerLimits.presenceMilliseconds)
         } else {
             connection.clearDeadline()
         }
@@ -159,7 +142,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     /// Stops reading for a while.
     private func stopReading() {
         connection.stopReading()
-        if sink != nil { connection.setDeadline(afterMilliseconds: Self.presenceMilliseconds) }
+        if sink != nil { connection.setDeadline(afterMilliseconds: H1ServerLimits.presenceMilliseconds) }
     }
 
     /// Nothing of a request has arrived.
@@ -167,8 +150,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     /// Empty lines in front of one do not count (RFC 9112 section 2.2).
     private var isBetweenRequests: Bool {
         guard case .head = reading, sink == nil, unparsed.isEmpty else { return false }
-        guard let gathered else { return true }
-        return (0..<gatheredCount).allSatisfy { gathered.bytes[$0] == 13 || gathered.bytes[$0] == 10 }
+        guard let bytes = gathered.bytes else { return true }
+        return (0..<gathered.count).allSatisfy { bytes[$0] == 13 || bytes[$0] == 10 }
     }
 
     // MARK: Parsing
@@ -181,7 +164,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             if slice.count == 0 {
                 if !isBlocked { rest = unparsed.popFirst() }
             } else if isBlocked || isClosed {
-                hold(slice)
+                unparsed.prepend(slice, pool: host.loop.pool)
             } else {
                 rest = consume slice
             }
@@ -195,16 +178,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     /// Gives a body that is still coming its time to make progress; gRPC streams may be silent for long.
     private func awaitBodyProgress() {
         guard case .body = reading, case .awaitingAnswer = writing, !isPaused, !requestHead.isGRPC else { return }
-        connection.setDeadline(afterMilliseconds: Self.bodyStallMilliseconds)
-    }
-
-    /// Puts bytes back in front of what waits.
-    private func hold(_ slice: consuming ByteSlice) {
-        guard !isClosed else { return }
-        var behind = BufferChain()
-        swap(&behind, &unparsed)
-        unparsed.append(slice, pool: host.loop.pool)
-        while let next = behind.popFirst() { unparsed.append(next, pool: host.loop.pool) }
+        connection.setDeadline(afterMilliseconds: H1ServerLimits.bodyStallMilliseconds)
     }
 
     private func step(_ slice: inout ByteSlice) {
@@ -216,7 +190,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     private func parseHead(_ slice: inout ByteSlice) {
-        if gathered != nil { return parseGathered(&slice) }
+        if !gathered.isEmpty { return parseGathered(&slice) }
         let requestHead = takeHead()
         switch parser.parseRequest(slice.bytes, count: slice.count, into: requestHead) {
         case .complete(let length):
@@ -224,9 +198,9 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             slice.removeFirst(length)
             headComplete()
         case .needMore:
-            gather(slice)
+            gathered.append(slice, pool: host.loop.pool)
             slice.removeFirst(slice.count)
-            connection.setDeadline(afterMilliseconds: Self.headMilliseconds)
+            connection.setDeadline(afterMilliseconds: H1ServerLimits.headMilliseconds)
         case .failed(let error):
             slice.removeFirst(slice.count)
             refuse(error)
@@ -246,34 +220,16 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         host.recycle(head)
     }
 
-    /// Copies a piece of a head behind the pieces before it.
-    private func gather(_ slice: borrowing ByteSlice) {
-        let room = gathered?.capacity ?? 0
-        if gatheredCount + slice.count > room {
-            let wider = host.loop.pool.take(minimum: max(gatheredCount + slice.count, 2 * room))
-            if let old = gathered {
-                memcpy(wider.bytes, old.bytes, gatheredCount)
-                old.release()
-            }
-            gathered = wider
-        }
-        guard let gathered else { return }
-        memcpy(gathered.bytes + gatheredCount, slice.bytes, slice.count)
-        gatheredCount += slice.count
-    }
-
     private func parseGathered(_ slice: inout ByteSlice) {
-        let before = gatheredCount
-        gather(slice)
-        guard let chunk = gathered else { return }
+        let before = gathered.count
+        gathered.append(slice, pool: host.loop.pool)
+        guard let bytes = gathered.bytes else { return }
         let requestHead = takeHead()
-        switch parser.parseRequest(chunk.bytes, count: gatheredCount, into: requestHead) {
+        switch parser.parseRequest(bytes, count: gathered.count, into: requestHead) {
         case .complete(let length):
             // The head ended inside this piece; the bytes behind it are still in the slice.
             slice.removeFirst(length - before)
-            gathered = nil
-            gatheredCount = 0
-            requestHead.backing = ByteSlice(adopting: chunk, start: 0, count: length)
+            requestHead.backing = gathered.take(length)
             headComplete()
         case .needMore:
             slice.removeFirst(slice.count)
@@ -313,7 +269,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private func takeBody(_ slice: borrowing ByteSlice, start: Int, count: Int) {
         if case .discarding = reading {
             discarded += count
-            if discarded > Self.discardedBodyBytes { closeAfterFlush() }
+            if discarded > H1ServerLimits.discardedBodyBytes { closeAfterFlush() }
             return
         }
         sink?.receive(
@@ -433,7 +389,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             reading = .discarding
             discarded = 0
             isPaused = false
-            connection.setDeadline(afterMilliseconds: Self.headMilliseconds)
+            connection.setDeadline(afterMilliseconds: H1ServerLimits.headMilliseconds)
             resumeParsing()
             return
         }
@@ -442,7 +398,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func mayDiscardRest() -> Bool {
         switch requestHead.framing {
-        case .length(let length): length <= UInt64(Self.discardedBodyBytes)
+        case .length(let length): length <= UInt64(H1ServerLimits.discardedBodyBytes)
         case .chunked: true
         case .none, .untilClose: true
         }
@@ -454,7 +410,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         reading = .head
         writing = .idle
         isPaused = false
-        connection.setDeadline(afterMilliseconds: Self.idleMilliseconds)
+        connection.setDeadline(afterMilliseconds: H1ServerLimits.idleMilliseconds)
         resumeParsing()
     }
 
@@ -529,7 +485,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     func drain() {
         answerCloses = true
         // A request may be on its way: it has a moment to arrive and is answered with `Connection: close`.
-        if isBetweenRequests { connection.setDeadline(afterMilliseconds: Self.drainIdleMilliseconds) }
+        if isBetweenRequests { connection.setDeadline(afterMilliseconds: H1ServerLimits.drainIdleMilliseconds) }
     }
 
     func closeNow() {

@@ -3,7 +3,7 @@
 /// Created and used on one thread; closures are fine here.
 package final class ControlLoop {
     // The inbox unregisters itself when it dies, so it must die before the loop: members die in this order.
-    private let inbox: ControlInbox
+    private let inbox: MailboxReader<ControlHandle.Message>
     private let loop: Loop
     package let handle: ControlHandle
 
@@ -12,7 +12,12 @@ package final class ControlLoop {
         let mailbox = Mailbox<ControlHandle.Message>()
         self.loop = loop
         handle = ControlHandle(mailbox: mailbox)
-        inbox = ControlInbox(loop: loop, mailbox: mailbox)
+        inbox = MailboxReader(loop: loop, mailbox: mailbox) { [unowned loop] message in
+            switch message {
+            case .work(let work): work()
+            case .stop: loop.stop()
+            }
+        }
     }
 
     /// Calls `ready` whenever the descriptor is readable, until the watch is cancelled.
@@ -92,24 +97,4 @@ private final class ControlSource: LoopSource {
 
     override func readReady() { action() }
     override func deadlinePassed() { action() }
-}
-
-private final class ControlInbox: LoopSource {
-    private let mailbox: Mailbox<ControlHandle.Message>
-
-    init(loop: Loop, mailbox: Mailbox<ControlHandle.Message>) {
-        self.mailbox = mailbox
-        super.init(loop: loop)
-        attach(mailbox.wakeDescriptor)
-        startReading()
-    }
-
-    override func readReady() {
-        for message in mailbox.drain() {
-            switch message {
-            case .work(let work): work()
-            case .stop: loop.stop()
-            }
-        }
-    }
 }

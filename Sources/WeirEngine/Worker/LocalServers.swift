@@ -93,16 +93,14 @@ private enum LocalMessage: Sendable {
 }
 
 private final class LocalHost: ServerHost, AcceptorOwner {
-    private let mailbox: Mailbox<LocalMessage>
     private var acceptors: [Acceptor] = []
     private var handlers: [LocalServers.Handler] = []
-    private var inbox: LocalInbox?
+    private var inbox: MailboxReader<LocalMessage>?
     private let serverName = ServerName("weir")
 
     init(mailbox: Mailbox<LocalMessage>) {
-        self.mailbox = mailbox
         super.init(loop: Loop())
-        inbox = LocalInbox(host: self, descriptor: mailbox.wakeDescriptor)
+        inbox = MailboxReader(loop: loop, mailbox: mailbox) { [unowned self] in take($0) }
     }
 
     func run() {
@@ -114,15 +112,13 @@ private final class LocalHost: ServerHost, AcceptorOwner {
         loop.tick(wait: false)
     }
 
-    func readMail() {
-        for message in mailbox.drain() {
-            switch message {
-            case .listen(let socket, let handler):
-                acceptors.append(Acceptor(loop: loop, socket: socket, slot: handlers.count, owner: self))
-                handlers.append(handler)
-            case .stop:
-                loop.stop()
-            }
+    private func take(_ message: LocalMessage) {
+        switch message {
+        case .listen(let socket, let handler):
+            acceptors.append(Acceptor(loop: loop, socket: socket, slot: handlers.count, owner: self))
+            handlers.append(handler)
+        case .stop:
+            loop.stop()
         }
     }
 
@@ -142,22 +138,6 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     override func stampResponse(_ head: ResponseHead) {
         serverName.stamp(&head.block, isLocal: true)
         super.stampResponse(head)
-    }
-}
-
-private final class LocalInbox: LoopSource {
-    private unowned(unsafe) let host: LocalHost
-
-    init(host: LocalHost, descriptor: Int32) {
-        self.host = host
-        super.init(loop: host.loop)
-        attach(descriptor)
-        startReading()
-    }
-
-    override func readReady() {
-        host.readMail()
-        loop.flushDirty()
     }
 }
 

@@ -25,11 +25,10 @@ class Worker: ServerHost, AcceptorOwner {
     static let keptExchanges = 1024
 
     let index: Int
-    private let mailbox: Mailbox<WorkerMessage>
     private let serverName: ServerName
     private let retired: RetiredSnapshots
     private var acceptors: [Int: Acceptor] = [:]
-    private var inbox: WorkerInbox?
+    private var inbox: MailboxReader<WorkerMessage>?
 
     private var current: PinnedSnapshot?
     /// Earlier generations that exchanges still use.
@@ -48,14 +47,13 @@ class Worker: ServerHost, AcceptorOwner {
 
     init(index: Int, mailbox: Mailbox<WorkerMessage>, serverName: ServerName, retired: RetiredSnapshots) {
         self.index = index
-        self.mailbox = mailbox
         self.serverName = serverName
         self.retired = retired
         listenerPlans = .allocate(capacity: 1)
         clusters = .allocate(capacity: 1)
         super.init(loop: Loop())
         exchanges.reserveCapacity(Self.keptExchanges)
-        inbox = WorkerInbox(worker: self, descriptor: mailbox.wakeDescriptor)
+        inbox = MailboxReader(loop: loop, mailbox: mailbox) { [unowned self] in take($0) }
     }
 
     deinit {
@@ -81,23 +79,21 @@ class Worker: ServerHost, AcceptorOwner {
 
     // MARK: Messages
 
-    fileprivate func readMail() {
-        for message in mailbox.drain() {
-            switch message {
-            case .adopt(let snapshot, let slots, let ticket):
-                adopt(snapshot, slots)
-                ticket.adopted()
-            case .listen(let socket, let slot):
-                acceptors[slot] = Acceptor(loop: loop, socket: socket, slot: slot, owner: self)
-            case .unlisten(let slot):
-                acceptors.removeValue(forKey: slot)?.close()
-            case .stats(let collector):
-                collector.add(stats)
-            case .drain(let ticket):
-                drain(ticket)
-            case .stop:
-                loop.stop()
-            }
+    private func take(_ message: WorkerMessage) {
+        switch message {
+        case .adopt(let snapshot, let slots, let ticket):
+            adopt(snapshot, slots)
+            ticket.adopted()
+        case .listen(let socket, let slot):
+            acceptors[slot] = Acceptor(loop: loop, socket: socket, slot: slot, owner: self)
+        case .unlisten(let slot):
+            acceptors.removeValue(forKey: slot)?.close()
+        case .stats(let collector):
+            collector.add(stats)
+        case .drain(let ticket):
+            drain(ticket)
+        case .stop:
+            loop.stop()
         }
     }
 
@@ -245,20 +241,4 @@ class Worker: ServerHost, AcceptorOwner {
 
     /// Sends the snapshot back: freeing a large one must not stall this thread.
     private func retire(_ pinned: PinnedSnapshot) { retired.put(pinned.snapshot) }
-}
-
-private final class WorkerInbox: LoopSource {
-    private unowned(unsafe) let worker: Worker
-
-    init(worker: Worker, descriptor: Int32) {
-        self.worker = worker
-        super.init(loop: worker.loop)
-        attach(descriptor)
-        startReading()
-    }
-
-    override func readReady() {
-        worker.readMail()
-        loop.flushDirty()
-    }
 }
