@@ -37,7 +37,11 @@ package final class ControlLoop {
     }
 
     /// Runs until `handle.stop()`.
-    package func run() { loop.run() }
+    package func run() {
+        loop.run()
+        // Work that nobody will do any more may hold on to whoever owns this loop.
+        handle.dropWork()
+    }
 }
 
 /// The Sendable face of a control loop.
@@ -53,6 +57,8 @@ package final class ControlHandle: Sendable {
 
     /// Runs `work` on the loop's thread, in the order posted.
     package func post(_ work: @escaping @Sendable () -> Void) { mailbox.post(.work(work)) }
+
+    func dropWork() { _ = mailbox.drain() }
 
     /// Ends `ControlLoop.run` after what was posted before.
     package func stop() { mailbox.post(.stop) }
