@@ -1,3 +1,4 @@
+import CWeir
 import Glibc
 
 /// Seconds of clocks; cold code only.
