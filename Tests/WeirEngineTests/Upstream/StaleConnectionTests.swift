@@ -1,0 +1,67 @@
+import Glibc
+import Testing
+import WeirTestSupport
+
+@testable import WeirEngine
+
+/// A pooled connection that breaks before the kernel took a byte of the next request is replaced, and nobody notices.
+@Suite struct StaleConnectionTests {
+    private static func snapshot(port: Int) throws -> Snapshot {
+        let target = try #require(EndpointTarget("127.0.0.1"))
+        var spec = ClusterSpec(name: "outbound|80||origin")
+        spec.endpoints = [ClusterSpec.Endpoint(target, port: UInt16(port))]
+        let route = RouteSpec(
+            conditions: [],
+            destinations: [RouteSpec.Destination(clusterID: 0, weight: 1, clusterName: spec.name)],
+            origin: RouteOrigin(resource: "VirtualService default/origin", file: "test", line: 1))
+        let host = ListenerPlan.Host(pattern: "*", plan: VirtualHostPlan(routes: [route]))
+        return Snapshot(
+            generation: 1, listeners: [ListenerPlan(port: 80, bind: nil, hosts: [host])],
+            clusters: [ClusterPlan(id: 0, spec: spec)], clusterCapacity: 1)
+    }
+
+    @Test func aRequestOnAResetConnectionGoesOverAFreshOne() throws {
+        let resets = Flag()
+        let origin = try OriginServer { request, socket in
+            try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            guard request.target == "/first" else { return true }
+            // Keep-alive was promised; the connection is reset while it waits in the pool.
+            while !resets.isRaised { usleep(1000) }
+            socket.resetOnClose()
+            socket.disconnect()
+            return false
+        }
+        defer { origin.stop() }
+        // The loop is driven by hand, so that the reset is there before the worker can have seen it.
+        let mailbox = Mailbox<WorkerMessage>()
+        let worker = Worker(
+            index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
+        mailbox.post(.adopt(try Self.snapshot(port: origin.port), slots: [0], ticket: AdoptionTicket(workers: 1) {}))
+        worker.loop.tick(wait: true)
+        let connection = MemoryServerConnection(worker: worker)
+        let first = connection.open(stream: 0, path: "/first", hasBody: false)
+        first.grant(100)
+        try eventually("the first answer") {
+            worker.loop.tick(wait: false)
+            return first.ended
+        }
+        resets.raise()
+        try eventually("the origin has reset the connection") { origin.endedConnections == 1 }
+        let second = connection.open(stream: 1, path: "/second", hasBody: true)
+        second.grant(100)
+        #expect(second.data(Array("body".utf8)))
+        second.clientEnded()
+        try eventually("the second answer") {
+            worker.loop.tick(wait: false)
+            return second.ended
+        }
+        let statuses = connection.sent.compactMap { frame in
+            if case .head(let stream, let status) = frame { "\(stream) \(status)" } else { nil }
+        }
+        #expect(statuses == ["0 200", "1 200"])
+        #expect(origin.acceptedConnections == 2)
+        #expect(origin.requests.map(\.target) == ["/first", "/second"] && origin.requests.last?.text == "body")
+        mailbox.post(.stop)
+        worker.run()
+    }
+}
