@@ -78,13 +78,17 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         }
     }
 
-    /// Waits in the pool until it is leased, the peer closes it, or `milliseconds` have passed.
+    /// Waits in the pool until it is leased, the peer closes it, or `milliseconds` have passed; 0 = no limit.
     func park(milliseconds: Int) {
         state = .idle
         isReused = true
         // The client of the last request may have been slow; the next one is another.
         isPaused = false
-        connection.setDeadline(afterMilliseconds: milliseconds)
+        if milliseconds > 0 {
+            connection.setDeadline(afterMilliseconds: milliseconds)
+        } else {
+            connection.clearDeadline()
+        }
         connection.startReading()
     }
 

@@ -18,6 +18,7 @@ package struct ClusterSpec: Sendable, Hashable {
     package var endpoints: [Endpoint] = []
     package var balancer = BalancerPolicy.leastRequest
     package var connectTimeoutMilliseconds = 10_000
+    /// 0 = idle connections are kept for ever (Istio: `tcp.idleTimeout: 0s`).
     package var idleTimeoutMilliseconds = 3_600_000
 
     package init(name: String) {
