@@ -10,7 +10,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         case closed
     }
 
-    private unowned(unsafe) let host: ServerHost
+    private let host: ServerHost
     /// Strong: the pool may have left the configuration while this connection is still busy.
     ///
     /// The cycle ends with `pool.ended`.

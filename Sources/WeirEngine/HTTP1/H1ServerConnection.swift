@@ -26,7 +26,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         case done
     }
 
-    private unowned(unsafe) let host: ServerHost
+    private let host: ServerHost
     private let connection: Connection
     let downstream: DownstreamInfo
     /// Borrowed from the host while a request is under way: an idle connection holds none.

@@ -8,6 +8,9 @@ import Glibc
 ///
 /// A tick is one wake-up: the ready sources are called, then what they wrote is flushed, then what they closed is let go.
 final class Loop {
+    /// Connections with something to write that make a tick write before its end.
+    static let flushBatchConnections = 64
+
     private let base: OpaquePointer
     private var running = false
 
@@ -18,7 +21,7 @@ final class Loop {
     private var readUsed = 0
     private var cachedNow: UInt64 = 0
     private var nowIsStale = true
-    /// Connections with something to write, flushed when the current callback or tick ends.
+    /// Connections with something to write, flushed when the tick ends or enough have gathered.
     private var dirty: [Connection] = []
     /// Closed objects that a caller up the stack may still be using; let go between ticks.
     private var graveyard: [AnyObject] = []
@@ -72,7 +75,15 @@ final class Loop {
 
     func flushLater(_ connection: Connection) { dirty.append(connection) }
 
-    /// Writes out what the callback that just ended has queued.
+    /// Called at the end of a read: writes out what is queued once so many connections wait.
+    ///
+    /// Writes of one tick go out together at its end, which keeps the processor's caches on one kind of work at a time; the
+    /// limit keeps the first of them from waiting for a long tick.
+    func flushBatch() {
+        if dirty.count >= Self.flushBatchConnections { flushDirty() }
+    }
+
+    /// Writes out everything that is queued.
     func flushDirty() {
         var index = 0
         // A flush can queue more (a drained connection resumes its peer), so the list may grow meanwhile.
@@ -159,7 +170,8 @@ final class Loop {
 ///
 /// Loop thread only. Its owner calls `detach` before the descriptor is closed.
 class LoopSource {
-    unowned(unsafe) let loop: Loop
+    /// Strong, so that a call on it needs no reference counting; a loop holds no source longer than a tick.
+    let loop: Loop
     /// [0] read, persistent; [1] write, once; [2] timer.
     private let events: UnsafeMutablePointer<event>
     private(set) var descriptor: Int32 = -1

@@ -222,7 +222,7 @@ final class Connection: LoopSource {
             writeWantsRead = false
             pump()
         }
-        loop.flushDirty()
+        loop.flushBatch()
     }
 
     private func readAll() {

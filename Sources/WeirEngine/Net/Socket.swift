@@ -42,7 +42,11 @@ enum Socket {
     /// SIGPIPE is ignored process-wide, so a gone peer shows as EPIPE.
     static func send(_ fd: Int32, _ vectors: UnsafePointer<iovec>, count: Int) -> TransferResult {
         while true {
-            let length = writev(fd, vectors, Int32(count))
+            // One piece is the usual case, and costs the kernel less this way than as a vector.
+            let length =
+                count == 1
+                ? Glibc.send(fd, vectors.pointee.iov_base, vectors.pointee.iov_len, 0)
+                : writev(fd, vectors, Int32(count))
             if length > 0 { return .done(length) }
             if length == 0 { return .wantWrite }
             switch errno {

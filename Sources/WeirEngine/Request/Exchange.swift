@@ -3,7 +3,8 @@
 /// Decisions live in `ExchangeState`; this class performs them. Pooled by its worker; loop thread only. It never asks which
 /// protocol either side speaks.
 final class Exchange: RequestSink, ResponseSink {
-    private unowned(unsafe) let worker: Worker
+    /// Strong, so that a call on it needs no reference counting; the worker lets go of its exchanges when it ends.
+    private let worker: Worker
     private var state = ExchangeState()
     private var stream: (any ServerStream)?
     private var upstream: (any ClientStream)?

@@ -3,7 +3,7 @@
 /// Made on the first pick and kept over reloads for as long as a snapshot has its id, so pools and balancer state survive.
 /// Loop thread only.
 final class Cluster {
-    private unowned(unsafe) let host: ServerHost
+    private let host: ServerHost
     private(set) var plan: ClusterPlan
     private var endpoints: [Endpoint] = []
     private var balancer: Balancer

@@ -57,7 +57,6 @@ class Worker: ServerHost, AcceptorOwner {
     }
 
     deinit {
-        for id in 0..<clusterCapacity { clusters[id]?.release() }
         clusters.deallocate()
         listenerPlans.deallocate()
     }
@@ -75,6 +74,16 @@ class Worker: ServerHost, AcceptorOwner {
         current = nil
         loop.abandonClosing()
         loop.tick(wait: false)
+        releaseOwned()
+    }
+
+    /// Lets go of what refers back to this worker.
+    private func releaseOwned() {
+        exchanges = []
+        for id in 0..<clusterCapacity {
+            clusters[id]?.release()
+            clusters[id] = nil
+        }
     }
 
     // MARK: Messages
