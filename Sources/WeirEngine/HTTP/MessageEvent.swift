@@ -59,6 +59,8 @@ protocol ServerStream: MessageStream {
     var downstream: DownstreamInfo { get }
     /// The request's head, valid until the exchange has ended.
     var requestHead: RequestHead { get }
+    /// Bytes the current answer's head took on the wire; 0 before it was sent.
+    var sentHeadBytes: Int { get }
     /// The sink is done with this stream: the answer is complete, or was reset.
     func exchangeEnded()
 }

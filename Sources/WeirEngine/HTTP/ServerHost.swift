@@ -42,6 +42,9 @@ class ServerHost {
         preconditionFailure("a host without an answer to requests")
     }
 
+    /// A request could not be read and was answered by the codec; no exchange has seen it.
+    func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {}
+
     /// A connection has gone.
     func connectionClosed() {}
 

@@ -134,7 +134,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             requestMethod = head.method
             requestFraming = head.framing
             requestSent = last
-            connection.write(bound: H1Serializer.requestBound(head)) { H1Serializer.writeRequest(head, into: $0) }
+            _ = connection.write(bound: H1Serializer.requestBound(head)) { H1Serializer.writeRequest(head, into: $0) }
         case .body(let slice):
             sendBody(slice)
         case .end:
@@ -153,7 +153,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         guard requestFraming == .chunked else { return connection.write(slice) }
         let count = slice.count
         guard count > 0 else { return }
-        connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
+        _ = connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
         connection.write(slice)
         connection.write(copying: H1Serializer.chunkEnd)
     }

@@ -36,6 +36,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private var sink: (any RequestSink)?
     private var reading = Reading.head
     private var writing = Writing.idle
+    private(set) var sentHeadBytes = 0
     private var answerCloses = false
     private var gathered = GatheredHead()
     /// Received and not yet parsed: a pipelined request, or a body nobody has room for.
@@ -245,6 +246,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         host.requestCount += 1
         answerCloses = !requestHead.keepAlive || host.isDraining
         writing = .awaitingAnswer
+        sentHeadBytes = 0
         let framing = requestHead.framing
         let last = framing.isEmpty
         reading = last ? .complete : .body
@@ -341,7 +343,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func sendHead(_ head: ResponseHead, last: Bool) {
         if head.isInformational {
-            connection.write(bound: H1Serializer.responseBound(head)) {
+            _ = connection.write(bound: H1Serializer.responseBound(head)) {
                 H1Serializer.writeInformational(head, into: $0)
             }
             return
@@ -351,7 +353,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         // A body whose length is unknown goes out chunked; HTTP/1.0 clients are refused before they get here.
         let framing: BodyFraming = head.framing == .untilClose ? .chunked : head.framing
         let close = answerCloses
-        connection.write(bound: H1Serializer.responseBound(head)) {
+        sentHeadBytes = connection.write(bound: H1Serializer.responseBound(head)) {
             H1Serializer.writeResponse(head, framing: framing, close: close, into: $0)
         }
         writing = last ? .done : .body(framing)
@@ -369,7 +371,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         guard framing == .chunked else { return connection.write(slice) }
         let count = slice.count
         guard count > 0 else { return }
-        connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
+        _ = connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
         connection.write(slice)
         connection.write(copying: H1Serializer.chunkEnd)
     }
@@ -428,17 +430,20 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             case .body, .done: true
             }
         sink?.receive(
-            fromDownstream: .reset(ProxyError(source: .downstream, cause: .protocolError, status: UInt16(error.status)))
-        )
+            fromDownstream: .reset(
+                ProxyError(
+                    source: .downstream, cause: error == .timedOut ? .timeout : .protocolError,
+                    status: UInt16(error.status))))
         guard !isClosed else { return }
         if hasBegun { return abort() }
         let head = host.takeResponseHead()
-        LocalReply.fill(head, status: error.status, body: LocalReply.reason(error), host: host)
         let body = LocalReply.reason(error)
-        connection.write(bound: H1Serializer.responseBound(head)) {
+        LocalReply.fill(head, status: error.status, body: body, host: host)
+        sentHeadBytes = connection.write(bound: H1Serializer.responseBound(head)) {
             H1Serializer.writeResponse(head, framing: head.framing, close: true, into: $0)
         }
         connection.write(copying: body)
+        if sink == nil { host.requestRefused(error, downstream, headBytes: sentHeadBytes, bodyBytes: body.count) }
         host.recycle(head)
         closeAfterFlush()
     }

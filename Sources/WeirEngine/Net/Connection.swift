@@ -108,14 +108,15 @@ final class Connection: LoopSource {
         scheduleFlush()
     }
 
-    /// Lets `fill` write up to `bound` bytes at the queue's end; it returns how many it wrote.
-    func write(bound: Int, _ fill: (UnsafeMutablePointer<UInt8>) -> Int) {
-        guard isOpen else { return }
+    /// Lets `fill` write up to `bound` bytes at the queue's end; it returns how many it wrote, and so does this.
+    func write(bound: Int, _ fill: (UnsafeMutablePointer<UInt8>) -> Int) -> Int {
+        guard isOpen else { return 0 }
         let (room, _) = out.spareRoom(pool: loop.pool, minimum: bound)
         let length = fill(room)
         precondition(length <= bound, "a writer went past its bound")
         out.commitSpare(length)
         scheduleFlush()
+        return length
     }
 
     /// Starts counting what the kernel takes.

@@ -13,6 +13,8 @@ final class Exchange: RequestSink, ResponseSink {
     private var pinned: PinnedSnapshot?
     /// Monotonic nanoseconds when the request went to the upstream.
     private var sentAt: UInt64 = 0
+    /// What metrics and access log will say of the request.
+    private var record = RequestRecord()
 
     init(worker: Worker) { self.worker = worker }
 
@@ -27,8 +29,10 @@ final class Exchange: RequestSink, ResponseSink {
         switch consume event {
         case .request(let head, let last):
             state.requestBegan(last: last)
+            beginRecord(head)
             route(head, last: last)
         case .body(let slice):
+            record.requestBodyBytes += UInt64(slice.count)
             guard let upstream else { return }
             upstream.send(.body(slice))
             if upstream.isCongested { stream?.pauseReading() }
@@ -36,7 +40,8 @@ final class Exchange: RequestSink, ResponseSink {
             upstream?.send(.trailers(trailers))
         case .end:
             if state.requestEnded() == .forward { upstream?.send(.end) }
-        case .reset:
+        case .reset(let error):
+            record.fail(downstream: error)
             perform(state.downstreamFailed())
         case .response:
             preconditionFailure("a client sent a response head")
@@ -53,6 +58,7 @@ final class Exchange: RequestSink, ResponseSink {
             receivedHead(head, last: last)
         case .body(let slice):
             guard let stream, state.response == .begun else { return }
+            record.responseBodyBytes += UInt64(slice.count)
             stream.send(.body(slice))
             if stream.isCongested { upstream?.pauseReading() }
         case .trailers(let trailers):
@@ -83,8 +89,11 @@ final class Exchange: RequestSink, ResponseSink {
         }
         let action = state.responseBegan(last: last)
         guard action != .nothing else { return }
-        worker.stampResponse(head, upstreamMilliseconds: (worker.loop.now - sentAt) / 1_000_000)
+        let upstreamMilliseconds = (worker.loop.now - sentAt) / 1_000_000
+        record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
+        worker.stampResponse(head, upstreamMilliseconds: upstreamMilliseconds)
         stream.send(.response(head, last: last))
+        record.responseHeadBytes = UInt64(stream.sentHeadBytes)
         unpin()
         perform(action)
     }
@@ -98,7 +107,9 @@ final class Exchange: RequestSink, ResponseSink {
         switch RouteSelection.select(head, stream.downstream, pinned, worker) {
         case .noRoute: answer(.noRoute)
         case .noCluster: answer(.noCluster)
-        case .cluster(let cluster): send(head, last: last, to: cluster)
+        case .cluster(let cluster):
+            record.clusterID = cluster.plan.id
+            send(head, last: last, to: cluster)
         }
     }
 
@@ -117,7 +128,8 @@ final class Exchange: RequestSink, ResponseSink {
 
     private func answer(_ reply: LocalReply) {
         state.answeredLocally()
-        if let stream { reply.send(on: stream, host: worker) }
+        record.answered(by: reply)
+        if let stream { reply.send(on: stream, host: worker, &record) }
         finish(cancelUpstream: true)
     }
 
@@ -132,17 +144,18 @@ final class Exchange: RequestSink, ResponseSink {
         case .reply(let error):
             answer(.failure(error))
         case .cut:
+            record.cutShort()
             stream?.send(.reset(ProxyError(source: .upstream, cause: .connectionClosed)))
             finish(cancelUpstream: true)
         case .drop:
-            stream = nil
-            finish(cancelUpstream: true)
+            finish(cancelUpstream: true, tellStream: false)
         }
     }
 
     /// Gives back everything borrowed, then tells the stream, which may start the next request at once.
-    private func finish(cancelUpstream: Bool) {
+    private func finish(cancelUpstream: Bool, tellStream: Bool = true) {
         let stream = stream
+        if let stream { worker.requestEnded(record, stream.requestHead, stream.downstream, endpoint) }
         let upstream = upstream
         self.stream = nil
         self.upstream = nil
@@ -151,7 +164,14 @@ final class Exchange: RequestSink, ResponseSink {
         unpin()
         if cancelUpstream { upstream?.cancel() }
         worker.recycle(self)
-        stream?.exchangeEnded()
+        if tellStream { stream?.exchangeEnded() }
+    }
+
+    private func beginRecord(_ head: RequestHead) {
+        record = RequestRecord()
+        record.startedAt = worker.loop.now
+        record.requestHeadBytes = UInt64(head.backing?.count ?? 0)
+        record.isGRPC = head.isGRPC
     }
 
     private func unpin() {

@@ -52,7 +52,7 @@ enum LocalReply {
     /// Sends the whole answer on a stream.
     ///
     /// `HEAD` gets the headers alone.
-    func send(on stream: any ServerStream, host: ServerHost) {
+    func send(on stream: any ServerStream, host: ServerHost, _ record: inout RequestRecord) {
         let head = host.takeResponseHead()
         defer { host.recycle(head) }
         let text = UnsafeRawBufferPointer(start: body.utf8Start, count: body.utf8CodeUnitCount)
@@ -60,7 +60,9 @@ enum LocalReply {
         let bodyless = text.isEmpty || stream.requestHead.method == .head
         if stream.requestHead.method == .head { head.framing = .none }
         stream.send(.response(head, last: bodyless))
+        record.responseHeadBytes = UInt64(stream.sentHeadBytes)
         guard !bodyless else { return }
+        record.responseBodyBytes = UInt64(text.count)
         stream.send(.body(ByteSlice(copying: text, pool: host.loop.pool)))
         stream.send(.end)
     }

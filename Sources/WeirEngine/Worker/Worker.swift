@@ -140,6 +140,18 @@ class Worker: ServerHost, AcceptorOwner {
         if exchanges.count < Self.keptExchanges { exchanges.append(exchange) }
     }
 
+    /// One request is over: the place where it is counted and logged. Everything passed is borrowed.
+    func requestEnded(
+        _ record: RequestRecord, _ head: RequestHead, _ downstream: DownstreamInfo, _ endpoint: Endpoint?
+    ) {
+    }
+
+    override func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {
+        var record = RequestRecord(refused: error, at: loop.now)
+        record.responseHeadBytes = UInt64(headBytes)
+        record.responseBodyBytes = UInt64(bodyBytes)
+    }
+
     override func connectionClosed() {
         guard connectionCount == 0, loop.closingCount == 0, let drainTicket else { return }
         self.drainTicket = nil

@@ -87,6 +87,7 @@ final class MemoryServerStream: ServerStream {
     private let hasBody: Bool
     private(set) var isPaused = false
     private(set) var ended = false
+    private(set) var sentHeadBytes = 0
     private(set) var wasReset = false
 
     init(id: Int, connection: MemoryServerConnection, path: String, hasBody: Bool) {

@@ -1,0 +1,88 @@
+/// How the events of an exchange become what its record says.
+extension RequestRecord {
+    /// The upstream's answer has begun.
+    mutating func answered(by head: ResponseHead, upstreamMilliseconds milliseconds: UInt64) {
+        status = UInt16(truncatingIfNeeded: head.status)
+        upstreamMilliseconds = Int64(milliseconds)
+        if isGRPC { grpcStatus = Self.grpcStatus(head) }
+    }
+
+    /// `grpc-status` of an answer without a body carries it in its head; HTTP/1.1 has no other place for it.
+    private static func grpcStatus(_ head: ResponseHead) -> Int8 {
+        let name: StaticString = "grpc-status"
+        for field in head.block.lines where !field.removed && field.nameLength == name.utf8CodeUnitCount {
+            guard ASCII.equals(field.nameBytes, name), field.valueLength <= 2 else { continue }
+            var value: Int8 = 0
+            for byte in field.valueBytes {
+                guard byte >= ASCII.zero, byte <= ASCII.zero + 9 else { return -1 }
+                value = value * 10 + Int8(byte - ASCII.zero)
+            }
+            return field.valueLength == 0 ? -1 : value
+        }
+        return -1
+    }
+
+    /// Weir has answered itself.
+    mutating func answered(by reply: LocalReply) {
+        status = UInt16(reply.status)
+        switch reply {
+        case .noRoute: note(.noRoute, .routeNotFound)
+        case .noCluster: note(.noCluster, .clusterNotFound)
+        case .noHealthyUpstream: note(.noHealthyUpstream, .noHealthyUpstream)
+        case .failure(let error): fail(upstream: error)
+        }
+    }
+
+    private mutating func fail(upstream error: ProxyError) {
+        switch error.cause {
+        case .connectFailure: note(.upstreamConnectFailure, .connectFailure)
+        case .connectTimeout: note(.upstreamConnectFailure, .connectTimeout)
+        case .protocolError: note(.upstreamProtocolError, .upstreamProtocolError)
+        case .connectionClosed, .timeout: note(.upstreamClosed, .connectionTermination)
+        case .cancelled: note(.localReset, .internalError)
+        }
+    }
+
+    /// The client left, broke the protocol, or was cut off by us; its answer, if one had begun, stays what it was.
+    mutating func fail(downstream error: ProxyError) {
+        switch error.cause {
+        case .cancelled:
+            note(.localReset, .localShutdown)
+        case .timeout:
+            status = error.status
+            note(.idleTimeout, .bodyTimeout)
+        case .protocolError:
+            if status == 0 { status = error.status }
+            note(.downstreamProtocolError, .codecError)
+        case .connectionClosed, .connectFailure, .connectTimeout:
+            note(.downstreamLeft, .downstreamDisconnect)
+        }
+    }
+
+    /// The upstream failed inside its answer.
+    mutating func cutShort() { note(.upstreamClosed, .resetAfterResponseStarted) }
+
+    /// A request the codec could not read.
+    init(refused error: H1Error, at now: UInt64) {
+        startedAt = now
+        status = UInt16(error.status)
+        switch error {
+        case .malformed: note(.downstreamProtocolError, .codecError)
+        case .missingHost: note(.downstreamProtocolError, .missingHost)
+        case .badPath: note(.downstreamProtocolError, .pathNormalizationFailed)
+        case .schemeMismatch: note([], .schemeMismatch)
+        case .asteriskTarget: note([], .asteriskTarget)
+        case .connectMethod: note(.noRoute, .connectRejected)
+        case .timedOut: note([], .headTimeout)
+        case .versionTooLow: note(.downstreamProtocolError, .lowVersion)
+        case .headTooLarge: note(.downstreamProtocolError, .headersTooLarge)
+        case .unsupportedTransferCoding: note(.downstreamProtocolError, .invalidTransferEncoding)
+        case .versionNotSupported: note(.downstreamProtocolError, .versionNotSupported)
+        }
+    }
+
+    private mutating func note(_ flag: ResponseFlags, _ detail: ResponseDetails) {
+        flags.insert(flag)
+        details = detail
+    }
+}

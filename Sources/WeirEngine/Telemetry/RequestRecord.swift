@@ -1,0 +1,86 @@
+/// What is known of one request once it is over: the source of its metrics and its line in the access log.
+///
+/// Trivial, so that an exchange fills it in with plain stores.
+struct RequestRecord {
+    /// Monotonic nanoseconds of the wake-up in which the request's head was complete.
+    var startedAt: UInt64 = 0
+    /// What the client was told; 0 when it had left before.
+    var status: UInt16 = 0
+    var flags: ResponseFlags = []
+    var details = ResponseDetails.viaUpstream
+    /// errno of a connection that could not be opened; 0 otherwise.
+    var connectError: Int32 = 0
+    /// Bytes of the heads as they went over the client's connection.
+    var requestHeadBytes: UInt64 = 0
+    var responseHeadBytes: UInt64 = 0
+    /// Bytes of the bodies, without chunk framing.
+    var requestBodyBytes: UInt64 = 0
+    var responseBodyBytes: UInt64 = 0
+    /// From the request's leaving to the answer's head; -1 without an answer from upstream.
+    var upstreamMilliseconds: Int64 = -1
+    /// -1: none was chosen, or it does not exist.
+    var clusterID: Int32 = -1
+    /// Index of the endpoint's workload in its cluster's plan; -1 without an endpoint.
+    var workload: Int32 = -1
+    var isGRPC = false
+    /// `grpc-status` of the answer; -1 when there was none.
+    var grpcStatus: Int8 = -1
+}
+
+/// Why the answer is what it is (Envoy: `%RESPONSE_CODE_DETAILS%`; semantics 6.7).
+enum ResponseDetails: UInt8 {
+    case viaUpstream
+    case routeNotFound
+    case clusterNotFound
+    case noHealthyUpstream
+    case connectFailure
+    case connectTimeout
+    case connectionTermination
+    case upstreamProtocolError
+    case upstreamOverflow
+    case resetAfterResponseStarted
+    case downstreamDisconnect
+    case localShutdown
+    case internalError
+    case codecError
+    case missingHost
+    case pathNormalizationFailed
+    case schemeMismatch
+    case asteriskTarget
+    case connectRejected
+    case lowVersion
+    case headersTooLarge
+    case invalidTransferEncoding
+    case versionNotSupported
+    case headTimeout
+    case bodyTimeout
+
+    var text: StaticString {
+        switch self {
+        case .viaUpstream: "via_upstream"
+        case .routeNotFound, .connectRejected: "route_not_found"
+        case .clusterNotFound: "cluster_not_found"
+        case .noHealthyUpstream: "no_healthy_upstream"
+        case .connectFailure: "upstream_reset_before_response_started{remote_connection_failure}"
+        case .connectTimeout: "upstream_reset_before_response_started{connection_timeout}"
+        case .connectionTermination: "upstream_reset_before_response_started{connection_termination}"
+        case .upstreamProtocolError: "upstream_reset_before_response_started{protocol_error}"
+        case .upstreamOverflow: "upstream_reset_before_response_started{overflow}"
+        case .resetAfterResponseStarted: "upstream_reset_after_response_started{connection_termination}"
+        case .downstreamDisconnect: "downstream_remote_disconnect"
+        case .localShutdown: "downstream_local_disconnect(drain)"
+        case .internalError: "internal_error"
+        case .codecError: "http1.codec_error"
+        case .missingHost: "missing_host_header"
+        case .pathNormalizationFailed: "path_normalization_failed"
+        case .schemeMismatch: "scheme_mismatch"
+        case .asteriskTarget: "absolute_path_rejected"
+        case .lowVersion: "low_version"
+        case .headersTooLarge: "http1.headers_too_large"
+        case .invalidTransferEncoding: "http1.invalid_transfer_encoding"
+        case .versionNotSupported: "http1.version_not_supported"
+        case .headTimeout: "request_header_timeout"
+        case .bodyTimeout: "stream_idle_timeout"
+        }
+    }
+}

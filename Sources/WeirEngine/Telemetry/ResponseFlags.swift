@@ -1,0 +1,45 @@
+/// What went wrong with a request, in the short codes operators search logs and metrics for (semantics 6.6).
+struct ResponseFlags: OptionSet, Hashable {
+    let rawValue: UInt32
+
+    static let noRoute = ResponseFlags(rawValue: 1 << 0)
+    static let noCluster = ResponseFlags(rawValue: 1 << 1)
+    static let noHealthyUpstream = ResponseFlags(rawValue: 1 << 2)
+    static let upstreamConnectFailure = ResponseFlags(rawValue: 1 << 3)
+    static let upstreamOverflow = ResponseFlags(rawValue: 1 << 4)
+    static let upstreamClosed = ResponseFlags(rawValue: 1 << 5)
+    static let upstreamProtocolError = ResponseFlags(rawValue: 1 << 6)
+    static let downstreamProtocolError = ResponseFlags(rawValue: 1 << 7)
+    static let downstreamLeft = ResponseFlags(rawValue: 1 << 8)
+    static let idleTimeout = ResponseFlags(rawValue: 1 << 9)
+    static let localReset = ResponseFlags(rawValue: 1 << 10)
+
+    /// The codes in the order of their bits.
+    static let codes: [StaticString] = ["NR", "NC", "UH", "UF", "UO", "UC", "UPE", "DPE", "DC", "SI", "LR"]
+    /// Bytes the longest text can have: every code, with commas between.
+    static let maxTextBytes = codes.reduce(0) { $0 + $1.utf8CodeUnitCount + 1 }
+
+    /// Writes the codes, separated by commas, or `-` when there is none; returns their length.
+    ///
+    /// There must be room for `maxTextBytes`.
+    func write(into room: UnsafeMutablePointer<UInt8>) -> Int {
+        guard rawValue != 0 else {
+            room[0] = UInt8(ascii: "-")
+            return 1
+        }
+        var length = 0
+        for (index, code) in Self.codes.enumerated() where rawValue & (1 << UInt32(index)) != 0 {
+            if length > 0 {
+                room[length] = UInt8(ascii: ",")
+                length += 1
+            }
+            (room + length).update(from: code.utf8Start, count: code.utf8CodeUnitCount)
+            length += code.utf8CodeUnitCount
+        }
+        return length
+    }
+
+    var text: String {
+        String(unsafeUninitializedCapacity: Self.maxTextBytes) { write(into: $0.baseAddress!) }
+    }
+}
