@@ -42,6 +42,7 @@ private enum Verdict: Equatable {
 private func parse(_ message: ArraySlice<UInt8>, _ cuts: FuzzCuts, _ scheme: Scheme, _ limits: H1Limits) -> Verdict {
     var parser = H1Parser(limits: limits, scheme: scheme)
     let head = RequestHead()
+    defer { head.free() }
     var cuts = cuts
     var arrived = 0
     var soFar: [UInt8] = []

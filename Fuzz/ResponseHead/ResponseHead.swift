@@ -33,6 +33,7 @@ private func parse(
 ) -> Verdict {
     var parser = H1Parser(limits: limits)
     let head = ResponseHead()
+    defer { head.free() }
     var cuts = cuts
     var arrived = 0
     var soFar: [UInt8] = []

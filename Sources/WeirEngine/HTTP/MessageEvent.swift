@@ -26,49 +26,106 @@ final class Trailers {
     var backing: ByteSlice?
 }
 
-/// Takes the events of the side a request comes from; what an exchange is to a server codec.
-protocol RequestSink: AnyObject {
-    func receive(fromDownstream event: consuming MessageEvent)
-    /// The client's queue has room again after `isCongested`.
-    func downstreamHasRoom()
-}
+/// Takes the events of a request: what an exchange is to the codecs on both sides of it.
+///
+/// A class and not a protocol, so that codecs can borrow it (see `Borrowed`); each side calls the methods that are its own.
+class MessageSink {
+    // From the side the request comes from.
 
-/// Takes the events of the side a request goes to; what an exchange is to a client codec.
-protocol ResponseSink: AnyObject {
-    func receive(fromUpstream event: consuming MessageEvent)
+    func receive(fromDownstream event: consuming MessageEvent) { Self.isAbstract() }
+    /// The client's queue has room again after `isCongested`.
+    func downstreamHasRoom() {}
+
+    // From the side it goes to.
+
+    func receive(fromUpstream event: consuming MessageEvent) { Self.isAbstract() }
     /// The upstream's queue has room again after `isCongested`.
-    func upstreamHasRoom()
+    func upstreamHasRoom() {}
     /// The pooled connection turned out to be closed before it took a byte: the request goes over this one instead.
-    func leaseMoved(to stream: any ClientStream)
+    func leaseMoved(to stream: Borrowed<ClientStream>) { Self.isAbstract() }
+
+    private static func isAbstract() -> Never { preconditionFailure("\(self) does not take part on this side") }
 }
 
 /// One stream of a codec: a request being served, or one being sent.
 ///
 /// Loop thread only.
-protocol MessageStream: AnyObject {
-    func send(_ event: consuming MessageEvent)
+class MessageStream {
+    func send(_ event: consuming MessageEvent) { isAbstract() }
     /// More is queued than the peer takes: pause the other side until the sink hears of room.
-    var isCongested: Bool { get }
+    var isCongested: Bool { isAbstract() }
     /// Stops and starts the flow of bodies from this stream's peer.
-    func pauseReading()
-    func resumeReading()
+    func pauseReading() { isAbstract() }
+    func resumeReading() { isAbstract() }
+
+    fileprivate func isAbstract() -> Never { preconditionFailure("\(type(of: self)) lacks a stream's method") }
 }
 
 /// The side a request came from.
-protocol ServerStream: MessageStream {
-    var downstream: DownstreamInfo { get }
+///
+/// Stays alive until its sink has heard of the reset, or it has heard of the exchange's end.
+class ServerStream: MessageStream {
+    var downstream: DownstreamInfo { isAbstract() }
     /// The request's head, valid until the exchange has ended.
-    var requestHead: RequestHead { get }
+    var requestHead: RequestHead { isAbstract() }
     /// Bytes the current answer's head took on the wire; 0 before it was sent.
-    var sentHeadBytes: Int { get }
+    var sentHeadBytes: Int { isAbstract() }
     /// The sink is done with this stream: the answer is complete, or was reset.
-    func exchangeEnded()
+    func exchangeEnded() { isAbstract() }
 }
 
 /// The side a request goes to.
-protocol ClientStream: MessageStream {
+///
+/// Stays alive until its sink has heard of the answer's end or of the reset, or has cancelled it.
+class ClientStream: MessageStream {
     /// The sink is gone; the connection is closed unless it can carry another request.
-    func cancel()
+    func cancel() { isAbstract() }
+}
+
+/// Calls through a borrowed reference, without counting.
+extension Borrowed where Object: MessageStream {
+    func send(_ event: consuming MessageEvent) {
+        // A closure cannot consume what it captures, but it can take it out of an optional.
+        var moved = Optional(event)
+        with { stream in
+            guard let event = moved.take() else { return }
+            stream.send(event)
+        }
+    }
+    var isCongested: Bool { with { $0.isCongested } }
+    func pauseReading() { with { $0.pauseReading() } }
+    func resumeReading() { with { $0.resumeReading() } }
+}
+
+extension Borrowed where Object: ServerStream {
+    var downstream: DownstreamInfo { with { $0.downstream } }
+    var requestHead: RequestHead { with { $0.requestHead } }
+    var sentHeadBytes: Int { with { $0.sentHeadBytes } }
+    func exchangeEnded() { with { $0.exchangeEnded() } }
+}
+
+extension Borrowed where Object: ClientStream {
+    func cancel() { with { $0.cancel() } }
+}
+
+extension Borrowed where Object: MessageSink {
+    func receive(fromDownstream event: consuming MessageEvent) {
+        var moved = Optional(event)
+        with { sink in
+            guard let event = moved.take() else { return }
+            sink.receive(fromDownstream: event)
+        }
+    }
+    func receive(fromUpstream event: consuming MessageEvent) {
+        var moved = Optional(event)
+        with { sink in
+            guard let event = moved.take() else { return }
+            sink.receive(fromUpstream: event)
+        }
+    }
+    func downstreamHasRoom() { with { $0.downstreamHasRoom() } }
+    func upstreamHasRoom() { with { $0.upstreamHasRoom() } }
+    func leaseMoved(to stream: Borrowed<ClientStream>) { with { $0.leaseMoved(to: stream) } }
 }
 
 /// What an exchange may know of its client's connection.

@@ -68,34 +68,110 @@ extension MethodToken {
 
 /// A request's start line and headers.
 ///
-/// Pooled and reused; owned by one stream at a time. All pointers lead into `backing` (or into the block's arena) and
-/// die with `reset`. Says nothing sound when a parser has refused it.
-final class RequestHead {
-    var block = HeaderBlock()
-    /// Keeps the received bytes alive.
-    var backing: ByteSlice?
+/// A bare handle, so that passing it on costs no counting: pooled by `ServerHost`, whose `take` and `recycle` are balanced by
+/// hand; one made by `init` is given back by `free`. All pointers lead into `backing` (or into the block's arena) and die with
+/// `reset`. Says nothing sound when a parser has refused it.
+struct RequestHead {
+    private struct Fields: ~Copyable {
+        var block = HeaderBlock()
+        var backing: ByteSlice?
+        var method: MethodToken = .other
+        var methodBytes: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+        var target: UnsafeMutableRawBufferPointer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        var pathLength: Int = 0
+        var authority: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+        var hostLength: Int = 0
+        var scheme: Scheme = .http
+        var minorVersion: UInt8 = 1
+        var framing: BodyFraming = .none
+        var keepAlive: Bool = true
+        var expectsContinue: Bool = false
+        var wantsUpgrade: Bool = false
+        var isGRPC: Bool = false
+    }
 
-    var method = MethodToken.other
-    var methodBytes = UnsafeRawBufferPointer(start: nil, count: 0)
+    private let fields: UnsafeMutablePointer<Fields>
+
+    init() {
+        fields = .allocate(capacity: 1)
+        fields.initialize(to: Fields())
+    }
+
+    /// Ends the head's life.
+    func free() {
+        fields.deinitialize(count: 1)
+        fields.deallocate()
+    }
+
+    var block: HeaderBlock {
+        _read { yield fields.pointee.block }
+        nonmutating _modify { yield &fields.pointee.block }
+    }
+    /// Keeps the received bytes alive.
+    var backing: ByteSlice? {
+        _read { yield fields.pointee.backing }
+        nonmutating _modify { yield &fields.pointee.backing }
+    }
+    var method: MethodToken {
+        get { fields.pointee.method }
+        nonmutating set { fields.pointee.method = newValue }
+    }
+    var methodBytes: UnsafeRawBufferPointer {
+        get { fields.pointee.methodBytes }
+        nonmutating set { fields.pointee.methodBytes = newValue }
+    }
     /// Path and query as they go upstream: normalised in place.
-    var target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    var target: UnsafeMutableRawBufferPointer {
+        get { fields.pointee.target }
+        nonmutating set { fields.pointee.target = newValue }
+    }
     /// Bytes of `target` before the `?`.
-    var pathLength = 0
+    var pathLength: Int {
+        get { fields.pointee.pathLength }
+        nonmutating set { fields.pointee.pathLength = newValue }
+    }
     /// Host as received (absolute-form: the target's), port included, case kept.
-    var authority = UnsafeRawBufferPointer(start: nil, count: 0)
+    var authority: UnsafeRawBufferPointer {
+        get { fields.pointee.authority }
+        nonmutating set { fields.pointee.authority = newValue }
+    }
     /// Bytes of `authority` before its port's colon.
-    var hostLength = 0
-    var scheme = Scheme.http
+    var hostLength: Int {
+        get { fields.pointee.hostLength }
+        nonmutating set { fields.pointee.hostLength = newValue }
+    }
+    var scheme: Scheme {
+        get { fields.pointee.scheme }
+        nonmutating set { fields.pointee.scheme = newValue }
+    }
     /// 0 or 1 of HTTP/1.x.
-    var minorVersion: UInt8 = 1
-    var framing = BodyFraming.none
+    var minorVersion: UInt8 {
+        get { fields.pointee.minorVersion }
+        nonmutating set { fields.pointee.minorVersion = newValue }
+    }
+    var framing: BodyFraming {
+        get { fields.pointee.framing }
+        nonmutating set { fields.pointee.framing = newValue }
+    }
     /// The peer wants the connection kept after this exchange.
-    var keepAlive = true
-    var expectsContinue = false
+    var keepAlive: Bool {
+        get { fields.pointee.keepAlive }
+        nonmutating set { fields.pointee.keepAlive = newValue }
+    }
+    var expectsContinue: Bool {
+        get { fields.pointee.expectsContinue }
+        nonmutating set { fields.pointee.expectsContinue = newValue }
+    }
     /// `Upgrade` was asked for (with `Connection: upgrade`), to something other than h2c, which is ignored.
-    var wantsUpgrade = false
+    var wantsUpgrade: Bool {
+        get { fields.pointee.wantsUpgrade }
+        nonmutating set { fields.pointee.wantsUpgrade = newValue }
+    }
     /// Content type is `application/grpc` or `application/grpc+...`.
-    var isGRPC = false
+    var isGRPC: Bool {
+        get { fields.pointee.isGRPC }
+        nonmutating set { fields.pointee.isGRPC = newValue }
+    }
 
     var path: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target[..<pathLength]) }
     /// The authority without its port.
@@ -106,49 +182,97 @@ final class RequestHead {
         return UnsafeRawBufferPointer(rebasing: target[(pathLength + 1)...])
     }
 
+    /// Forgets everything, for the next message.
     func reset() {
-        block.reset()
-        backing = nil
-        method = .other
-        methodBytes = UnsafeRawBufferPointer(start: nil, count: 0)
-        target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-        pathLength = 0
-        authority = UnsafeRawBufferPointer(start: nil, count: 0)
-        hostLength = 0
-        scheme = .http
-        minorVersion = 1
-        framing = .none
-        keepAlive = true
-        expectsContinue = false
-        wantsUpgrade = false
-        isGRPC = false
+        fields.pointee.block.reset()
+        fields.pointee.backing = nil
+        fields.pointee.method = .other
+        fields.pointee.methodBytes = UnsafeRawBufferPointer(start: nil, count: 0)
+        fields.pointee.target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        fields.pointee.pathLength = 0
+        fields.pointee.authority = UnsafeRawBufferPointer(start: nil, count: 0)
+        fields.pointee.hostLength = 0
+        fields.pointee.scheme = .http
+        fields.pointee.minorVersion = 1
+        fields.pointee.framing = .none
+        fields.pointee.keepAlive = true
+        fields.pointee.expectsContinue = false
+        fields.pointee.wantsUpgrade = false
+        fields.pointee.isGRPC = false
     }
 }
 
 /// A response's status line and headers.
 ///
-/// Pooled and reused; owned by one stream at a time.
-final class ResponseHead {
-    var block = HeaderBlock()
-    var backing: ByteSlice?
+/// A bare handle, so that passing it on costs no counting: pooled by `ServerHost`, whose `take` and `recycle` are balanced by
+/// hand; one made by `init` is given back by `free`. All pointers lead into `backing` (or into the block's arena) and die with
+/// `reset`.
+struct ResponseHead {
+    private struct Fields: ~Copyable {
+        var block = HeaderBlock()
+        var backing: ByteSlice?
+        var status: Int = 0
+        var reason: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+        var minorVersion: UInt8 = 1
+        var framing: BodyFraming = .none
+        var keepAlive: Bool = true
+    }
 
-    var status = 0
-    var reason = UnsafeRawBufferPointer(start: nil, count: 0)
-    var minorVersion: UInt8 = 1
-    var framing = BodyFraming.none
+    private let fields: UnsafeMutablePointer<Fields>
+
+    init() {
+        fields = .allocate(capacity: 1)
+        fields.initialize(to: Fields())
+    }
+
+    /// Ends the head's life.
+    func free() {
+        fields.deinitialize(count: 1)
+        fields.deallocate()
+    }
+
+    var block: HeaderBlock {
+        _read { yield fields.pointee.block }
+        nonmutating _modify { yield &fields.pointee.block }
+    }
+    /// Keeps the received bytes alive.
+    var backing: ByteSlice? {
+        _read { yield fields.pointee.backing }
+        nonmutating _modify { yield &fields.pointee.backing }
+    }
+    var status: Int {
+        get { fields.pointee.status }
+        nonmutating set { fields.pointee.status = newValue }
+    }
+    var reason: UnsafeRawBufferPointer {
+        get { fields.pointee.reason }
+        nonmutating set { fields.pointee.reason = newValue }
+    }
+    var minorVersion: UInt8 {
+        get { fields.pointee.minorVersion }
+        nonmutating set { fields.pointee.minorVersion = newValue }
+    }
+    var framing: BodyFraming {
+        get { fields.pointee.framing }
+        nonmutating set { fields.pointee.framing = newValue }
+    }
     /// The upstream connection may carry another request after this one.
-    var keepAlive = true
+    var keepAlive: Bool {
+        get { fields.pointee.keepAlive }
+        nonmutating set { fields.pointee.keepAlive = newValue }
+    }
 
     /// 1xx other than 101: another head follows.
     var isInformational: Bool { status < 200 && status != 101 }
 
+    /// Forgets everything, for the next message.
     func reset() {
-        block.reset()
-        backing = nil
-        status = 0
-        reason = UnsafeRawBufferPointer(start: nil, count: 0)
-        minorVersion = 1
-        framing = .none
-        keepAlive = true
+        fields.pointee.block.reset()
+        fields.pointee.backing = nil
+        fields.pointee.status = 0
+        fields.pointee.reason = UnsafeRawBufferPointer(start: nil, count: 0)
+        fields.pointee.minorVersion = 1
+        fields.pointee.framing = .none
+        fields.pointee.keepAlive = true
     }
 }

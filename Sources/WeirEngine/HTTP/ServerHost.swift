@@ -35,10 +35,15 @@ class ServerHost {
         responseHeads.reserveCapacity(Self.keptHeads)
     }
 
+    deinit {
+        for head in requestHeads { head.free() }
+        for head in responseHeads { head.free() }
+    }
+
     // MARK: For subclasses
 
     /// The sink for the next request on `stream`; it gets the events from the head on.
-    func beginExchange(on stream: any ServerStream) -> any RequestSink {
+    func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
         preconditionFailure("a host without an answer to requests")
     }
 
@@ -64,14 +69,14 @@ class ServerHost {
 
     func recycle(_ head: RequestHead) {
         head.reset()
-        if requestHeads.count < Self.keptHeads { requestHeads.append(head) }
+        if requestHeads.count < Self.keptHeads { requestHeads.append(head) } else { head.free() }
     }
 
     func takeResponseHead() -> ResponseHead { responseHeads.popLast() ?? ResponseHead() }
 
     func recycle(_ head: ResponseHead) {
         head.reset()
-        if responseHeads.count < Self.keptHeads { responseHeads.append(head) }
+        if responseHeads.count < Self.keptHeads { responseHeads.append(head) } else { head.free() }
     }
 
     /// The current date as an IMF-fixdate; borrowed until the next call.

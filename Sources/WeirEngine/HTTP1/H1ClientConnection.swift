@@ -15,9 +15,10 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     ///
     /// The cycle ends with `pool.ended`.
     private let pool: ConnectionPool
-    private let connection: Connection
+    private let connection: HandledConnection<H1ClientConnection>
     private var state: State
-    private var sink: (any ResponseSink)?
+    /// The exchange, owned by its worker; cleared with the last thing it is told, or when it cancels.
+    private var sink: Borrowed<MessageSink>?
     private var parser = H1Parser()
     private var decoder = H1BodyDecoder(.none)
     private var gathered = GatheredHead()
@@ -45,9 +46,10 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         self.pool = pool
         connection =
             established
-            ? Connection(loop: host.loop, accepted: descriptor, peer: SocketAddress())
-            : Connection(loop: host.loop, connecting: descriptor)
+            ? HandledConnection(loop: host.loop, accepted: descriptor, peer: SocketAddress())
+            : HandledConnection(loop: host.loop, connecting: descriptor)
         state = established ? .idle : .connecting
+        super.init()
         connection.setHandler(self)
         if established {
             connection.startReading()
@@ -64,7 +66,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// Binds the connection to a request's sink.
     ///
     /// While connecting, what is sent waits in the connection's queue.
-    func lease(to sink: any ResponseSink) {
+    func lease(to sink: Borrowed<MessageSink>) {
         self.sink = sink
         requestSent = false
         responseBegun = false
@@ -105,20 +107,20 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
 
     // MARK: ClientStream
 
-    var isCongested: Bool {
+    override var isCongested: Bool {
         // Until it is established, everything queued waits.
         guard connection.isCongested else { return false }
         connection.noteCongestion()
         return true
     }
 
-    func pauseReading() {
+    override func pauseReading() {
         guard !isPaused else { return }
         isPaused = true
         connection.stopReading()
     }
 
-    func resumeReading() {
+    override func resumeReading() {
         guard isPaused else { return }
         isPaused = false
         guard !isParsing, state == .busy else { return }
@@ -128,7 +130,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         connection.startReading()
     }
 
-    func send(_ event: consuming MessageEvent) {
+    override func send(_ event: consuming MessageEvent) {
         switch consume event {
         case .request(let head, let last):
             requestMethod = head.method
@@ -161,7 +163,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// The request is not wanted any more.
     ///
     /// A connection whose request is broken off cannot carry another.
-    func cancel() {
+    override func cancel() {
         sink = nil
         if state == .connecting && connection.queuedBytes == 0 { return }
         close()

@@ -27,16 +27,19 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     private let host: ServerHost
-    private let connection: Connection
-    let downstream: DownstreamInfo
+    private let connection: HandledConnection<H1ServerConnection>
+    private let client: DownstreamInfo
+    override var downstream: DownstreamInfo { client }
     /// Borrowed from the host while a request is under way: an idle connection holds none.
     private var currentHead: RequestHead?
     private var parser = H1Parser()
     private var decoder = H1BodyDecoder(.none)
-    private var sink: (any RequestSink)?
+    /// Its host owns it; cleared when it says that the exchange has ended, or when it has heard of a reset.
+    private var sink: Borrowed<MessageSink>?
     private var reading = Reading.head
     private var writing = Writing.idle
-    private(set) var sentHeadBytes = 0
+    private var headBytesSent = 0
+    override var sentHeadBytes: Int { headBytesSent }
     private var answerCloses = false
     private var gathered = GatheredHead()
     /// Received and not yet parsed: a pipelined request, or a body nobody has room for.
@@ -47,10 +50,11 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private var isClosed = false
     var hostIndex = -1
 
-    init(host: ServerHost, connection: Connection, downstream: DownstreamInfo) {
+    init(host: ServerHost, connection: HandledConnection<H1ServerConnection>, downstream: DownstreamInfo) {
         self.host = host
         self.connection = connection
-        self.downstream = downstream
+        client = downstream
+        super.init()
         host.opened(self)
         connection.setHandler(self)
         connection.startReading()
@@ -246,12 +250,12 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         host.requestCount += 1
         answerCloses = !requestHead.keepAlive || host.isDraining
         writing = .awaitingAnswer
-        sentHeadBytes = 0
+        headBytesSent = 0
         let framing = requestHead.framing
         let last = framing.isEmpty
         reading = last ? .complete : .body
         decoder = H1BodyDecoder(framing)
-        let sink = host.beginExchange(on: self)
+        let sink = host.beginExchange(on: Borrowed(self))
         self.sink = sink
         sink.receive(fromDownstream: .request(requestHead, last: last))
     }
@@ -291,24 +295,24 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     // MARK: ServerStream
 
-    var requestHead: RequestHead {
+    override var requestHead: RequestHead {
         guard let currentHead else { preconditionFailure("a head is asked for outside a request") }
         return currentHead
     }
 
-    var isCongested: Bool {
+    override var isCongested: Bool {
         guard connection.isCongested else { return false }
         connection.noteCongestion()
         return true
     }
 
-    func pauseReading() {
+    override func pauseReading() {
         guard !isPaused else { return }
         isPaused = true
         if case .body = reading { stopReading() }
     }
 
-    func resumeReading() {
+    override func resumeReading() {
         guard isPaused else { return }
         isPaused = false
         switch reading {
@@ -329,7 +333,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         if !isClosed, unparsed.isEmpty, !isPaused { connection.startReading() }
     }
 
-    func send(_ event: consuming MessageEvent) {
+    override func send(_ event: consuming MessageEvent) {
         guard !isClosed else { return }
         switch consume event {
         case .response(let head, let last): sendHead(head, last: last)
@@ -353,7 +357,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         // A body whose length is unknown goes out chunked; HTTP/1.0 clients are refused before they get here.
         let framing: BodyFraming = head.framing == .untilClose ? .chunked : head.framing
         let close = answerCloses
-        sentHeadBytes = connection.write(bound: H1Serializer.responseBound(head)) {
+        headBytesSent = connection.write(bound: H1Serializer.responseBound(head)) {
             H1Serializer.writeResponse(head, framing: framing, close: close, into: $0)
         }
         writing = last ? .done : .body(framing)
@@ -382,7 +386,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         writing = .done
     }
 
-    func exchangeEnded() {
+    override func exchangeEnded() {
         sink = nil
         guard !isClosed else { return }
         guard case .done = writing else { return abort() }
@@ -439,11 +443,11 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         let head = host.takeResponseHead()
         let body = LocalReply.reason(error)
         LocalReply.fill(head, status: error.status, body: body, host: host)
-        sentHeadBytes = connection.write(bound: H1Serializer.responseBound(head)) {
+        headBytesSent = connection.write(bound: H1Serializer.responseBound(head)) {
             H1Serializer.writeResponse(head, framing: head.framing, close: true, into: $0)
         }
         connection.write(copying: body)
-        if sink == nil { host.requestRefused(error, downstream, headBytes: sentHeadBytes, bodyBytes: body.count) }
+        if sink == nil { host.requestRefused(error, downstream, headBytes: headBytesSent, bodyBytes: body.count) }
         host.recycle(head)
         closeAfterFlush()
     }

@@ -22,7 +22,9 @@ final class Loop {
     private var cachedNow: UInt64 = 0
     private var nowIsStale = true
     /// Connections with something to write, flushed when the tick ends or enough have gathered.
-    private var dirty: [Connection] = []
+    ///
+    /// One that closes meanwhile is let go at the end of the tick, after this list was gone through.
+    private var dirty: [Unmanaged<Connection>] = []
     /// Closed objects that a caller up the stack may still be using; let go between ticks.
     private var graveyard: [AnyObject] = []
     /// Connections that end on their own: their last bytes are going out, nobody else owns them.
@@ -73,7 +75,7 @@ final class Loop {
 
     // MARK: Deferred work
 
-    func flushLater(_ connection: Connection) { dirty.append(connection) }
+    func flushLater(_ connection: Connection) { dirty.append(Unmanaged.passUnretained(connection)) }
 
     /// Called at the end of a read: writes out what is queued once so many connections wait.
     ///
@@ -88,7 +90,7 @@ final class Loop {
         var index = 0
         // A flush can queue more (a drained connection resumes its peer), so the list may grow meanwhile.
         while index < dirty.count {
-            dirty[index].flushNow()
+            dirty[index]._withUnsafeGuaranteedRef { $0.flushNow() }
             index += 1
         }
         if index > 0 { dirty.removeAll(keepingCapacity: true) }
@@ -149,16 +151,16 @@ final class Loop {
         if flags & EV_TIMEOUT != 0 {
             status = event_assign(
                 event, base, -1, 0,
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().timerTick() },
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.timerTick() } },
                 context)
         } else if flags & EV_WRITE != 0 {
             status = event_assign(
                 event, base, fd, Int16(EV_WRITE),
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().writeReady() }, context)
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.writeReady() } }, context)
         } else {
             status = event_assign(
                 event, base, fd, Int16(EV_READ | EV_PERSIST),
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!).takeUnretainedValue().readReady() }, context)
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.readReady() } }, context)
         }
         precondition(status == 0, "event_assign refused its arguments")
     }

@@ -20,8 +20,9 @@ protocol ConnectionHandler: AnyObject {
 
 /// One socket: reads, a queue of slices to write with high and low marks, half-close, one deadline.
 ///
-/// Knows nothing of HTTP. Closed by its handler or by a failure, exactly once; after that nothing is called.
-final class Connection: LoopSource {
+/// Knows nothing of HTTP. Closed by its handler or by a failure, exactly once; after that nothing is called. Instances are
+/// `HandledConnection`s: which codec is on top is part of the type, so that calling it counts no reference.
+class Connection: LoopSource {
     /// Above this many queued bytes the source of the bytes is told to wait.
     static let highMarkBytes = 256 * 1024
     /// Below this it goes on.
@@ -47,7 +48,6 @@ final class Connection: LoopSource {
         case closed
     }
 
-    private unowned(unsafe) var handler: (any ConnectionHandler)?
     private var transport: Transport
     private var phase: Phase
     private var out = BufferChain()
@@ -83,8 +83,16 @@ final class Connection: LoopSource {
         awaitWrite()
     }
 
-    /// The handler must outlive the connection's open time; it closes the connection when it goes.
-    func setHandler(_ handler: any ConnectionHandler) { self.handler = handler }
+    // MARK: To the handler
+
+    fileprivate func deliver(_ slice: consuming ByteSlice) {}
+    fileprivate func deliverEnd() {}
+    fileprivate func tellRoom() {}
+    fileprivate func tellConnected() {}
+    fileprivate func tellDeadline() {}
+    fileprivate func tellFailure(_ code: Int32, unsentIntact: Bool) {}
+    /// From now on the handler hears nothing.
+    fileprivate func forgetHandler() {}
 
     var isOpen: Bool { phase == .open || phase == .connecting }
     var isClosed: Bool { phase == .closed }
@@ -185,7 +193,7 @@ final class Connection: LoopSource {
     private func afterWrite() {
         guard wasCongested, out.count <= Self.lowMarkBytes else { return }
         wasCongested = false
-        if phase == .open { handler?.writeRoomAvailable() }
+        if phase == .open { tellRoom() }
     }
 
     /// Remembers that the feeder was told to wait, so that it is told when to go on.
@@ -201,7 +209,7 @@ final class Connection: LoopSource {
                 break
             }
             phase = .open
-            handler?.connected()
+            tellConnected()
             if phase == .open, !out.isEmpty { scheduleFlush() }
         case .open, .closing:
             pump()
@@ -234,7 +242,7 @@ final class Connection: LoopSource {
             case .done(let length):
                 let slice = loop.sliceOfRead(room.chunk, start: room.start, count: length)
                 if phase == .open {
-                    handler?.received(slice)
+                    deliver(slice)
                 } else {
                     discard(slice.count)
                 }
@@ -264,7 +272,7 @@ final class Connection: LoopSource {
         case .open:
             // Level-triggered: an ended side stays readable, so stop asking.
             stopReading()
-            handler?.receivedEnd()
+            deliverEnd()
         case .closing:
             stopReading()
         case .lingering:
@@ -283,7 +291,7 @@ final class Connection: LoopSource {
 
     override func deadlinePassed() {
         switch phase {
-        case .open, .connecting: handler?.connectionDeadlinePassed()
+        case .open, .connecting: tellDeadline()
         case .closing, .lingering: closeNow()
         case .closed: break
         }
@@ -293,7 +301,7 @@ final class Connection: LoopSource {
     func closeAfterFlush() {
         guard phase == .open else { return closeNow() }
         phase = .closing
-        handler = nil
+        forgetHandler()
         loop.keepClosing(self)
         startReading()
         setDeadline(afterMilliseconds: Self.closingStallMilliseconds)
@@ -314,7 +322,7 @@ final class Connection: LoopSource {
     func closeNow(reset: Bool = false) {
         guard phase != .closed else { return }
         phase = .closed
-        handler = nil
+        forgetHandler()
         let fd = descriptor
         detach()
         if reset { Socket.resetOnClose(fd) }
@@ -324,18 +332,43 @@ final class Connection: LoopSource {
     }
 
     private func fail(_ code: Int32) {
-        let receiver = handler
         let unsentIntact = bytesTaken == 0
-        // The handler may move the queue to another connection, so it is told before the queue goes.
         phase = .closed
-        handler = nil
         let fd = descriptor
         detach()
-        receiver?.connectionFailed(code, unsentIntact: unsentIntact)
+        // The handler may move the queue to another connection, so it is told before the queue goes.
+        tellFailure(code, unsentIntact: unsentIntact)
         Socket.close(fd)
         out.removeAll()
         loop.letGo(self)
     }
 
     deinit { precondition(phase == .closed, "a connection died open") }
+}
+
+/// A connection with its codec.
+final class HandledConnection<Handler: ConnectionHandler>: Connection {
+    /// The handler outlives the connection's open time, and closes the connection when it goes.
+    private var handler: Borrowed<Handler>?
+
+    func setHandler(_ handler: Handler) { self.handler = Borrowed(handler) }
+
+    fileprivate override func deliver(_ slice: consuming ByteSlice) {
+        guard let handler else { return }
+        var moved = Optional(slice)
+        handler.with { handler in
+            guard let slice = moved.take() else { return }
+            handler.received(slice)
+        }
+    }
+    fileprivate override func deliverEnd() { handler?.with { $0.receivedEnd() } }
+    fileprivate override func tellRoom() { handler?.with { $0.writeRoomAvailable() } }
+    fileprivate override func tellConnected() { handler?.with { $0.connected() } }
+    fileprivate override func tellDeadline() { handler?.with { $0.connectionDeadlinePassed() } }
+    fileprivate override func tellFailure(_ code: Int32, unsentIntact: Bool) {
+        let receiver = handler
+        handler = nil
+        receiver?.with { $0.connectionFailed(code, unsentIntact: unsentIntact) }
+    }
+    fileprivate override func forgetHandler() { handler = nil }
 }

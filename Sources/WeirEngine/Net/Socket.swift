@@ -26,7 +26,7 @@ enum TransferResult: Equatable {
 enum Socket {
     static func receive(_ fd: Int32, into bytes: UnsafeMutablePointer<UInt8>, count: Int) -> TransferResult {
         while true {
-            let length = recv(fd, bytes, count, 0)
+            let length = weir_recv(fd, bytes, count)
             if length > 0 { return .done(length) }
             if length == 0 { return .end }
             switch errno {
@@ -45,7 +45,7 @@ enum Socket {
             // One piece is the usual case, and costs the kernel less this way than as a vector.
             let length =
                 count == 1
-                ? Glibc.send(fd, vectors.pointee.iov_base, vectors.pointee.iov_len, 0)
+                ? weir_send(fd, vectors.pointee.iov_base, vectors.pointee.iov_len)
                 : writev(fd, vectors, Int32(count))
             if length > 0 { return .done(length) }
             if length == 0 { return .wantWrite }

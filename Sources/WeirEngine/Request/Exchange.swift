@@ -2,30 +2,36 @@
 ///
 /// Decisions live in `ExchangeState`; this class performs them. Pooled by its worker; loop thread only. It never asks which
 /// protocol either side speaks.
-final class Exchange: RequestSink, ResponseSink {
+final class Exchange: MessageSink {
     /// Strong, so that a call on it needs no reference counting; the worker lets go of its exchanges when it ends.
     private let worker: Worker
     private var state = ExchangeState()
-    private var stream: (any ServerStream)?
-    private var upstream: (any ClientStream)?
-    private var endpoint: Endpoint?
+    /// Its connection owns it and says so before it goes.
+    private var stream: Borrowed<ServerStream>?
+    /// Its pool owns it; cleared with the answer's end, a reset, or our cancelling.
+    private var upstream: Borrowed<ClientStream>?
+    /// Alive for as long as it counts this request as active.
+    private var endpoint: Borrowed<Endpoint>?
     /// The generation that routed this request; let go once the answer's head is out.
-    private var pinned: PinnedSnapshot?
+    ///
+    /// The worker keeps it for as long as it is pinned.
+    private var pinned: Borrowed<PinnedSnapshot>?
     /// Monotonic nanoseconds when the request went to the upstream.
     private var sentAt: UInt64 = 0
     /// What metrics and access log will say of the request.
     private var record = RequestRecord()
+    private var isReported = false
 
     init(worker: Worker) { self.worker = worker }
 
-    func begin(on stream: any ServerStream) {
+    func begin(on stream: Borrowed<ServerStream>) {
         self.stream = stream
         state = ExchangeState()
     }
 
     // MARK: From the client
 
-    func receive(fromDownstream event: consuming MessageEvent) {
+    override func receive(fromDownstream event: consuming MessageEvent) {
         switch consume event {
         case .request(let head, let last):
             state.requestBegan(last: last)
@@ -48,11 +54,11 @@ final class Exchange: RequestSink, ResponseSink {
         }
     }
 
-    func downstreamHasRoom() { upstream?.resumeReading() }
+    override func downstreamHasRoom() { upstream?.resumeReading() }
 
     // MARK: From the upstream
 
-    func receive(fromUpstream event: consuming MessageEvent) {
+    override func receive(fromUpstream event: consuming MessageEvent) {
         switch consume event {
         case .response(let head, let last):
             receivedHead(head, last: last)
@@ -75,9 +81,9 @@ final class Exchange: RequestSink, ResponseSink {
         }
     }
 
-    func upstreamHasRoom() { stream?.resumeReading() }
+    override func upstreamHasRoom() { stream?.resumeReading() }
 
-    func leaseMoved(to stream: any ClientStream) { upstream = stream }
+    override func leaseMoved(to stream: Borrowed<ClientStream>) { upstream = stream }
 
     private func receivedHead(_ head: ResponseHead, last: Bool) {
         guard let stream else { return }
@@ -108,22 +114,29 @@ final class Exchange: RequestSink, ResponseSink {
         case .noRoute: answer(.noRoute)
         case .noCluster: answer(.noCluster)
         case .cluster(let cluster):
-            record.clusterID = cluster.plan.id
-            send(head, last: last, to: cluster)
+            // Kept by the worker until the next generation, which no wake-up brings before this returns.
+            cluster._withUnsafeGuaranteedRef { send(head, last: last, to: $0) }
         }
     }
 
     private func send(_ head: RequestHead, last: Bool, to cluster: Cluster) {
+        record.clusterID = cluster.id
         guard let stream, let endpoint = cluster.pick(&worker.random) else { return answer(.noHealthyUpstream) }
         ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
-        guard let upstream = endpoint.pool.lease(to: self) else {
+        let leased = endpoint._withUnsafeGuaranteedRef { endpoint -> Borrowed<ClientStream>? in
+            let leased = endpoint.pool.lease(to: Borrowed(self))
+            if leased != nil {
+                endpoint.requestBegan()
+                self.endpoint = Borrowed(endpoint)
+            }
+            return leased
+        }
+        guard let leased else {
             return answer(.failure(ProxyError(source: .upstream, cause: .connectFailure)))
         }
-        endpoint.active += 1
-        self.endpoint = endpoint
-        self.upstream = upstream
+        upstream = leased
         sentAt = worker.loop.now
-        upstream.send(.request(head, last: last))
+        leased.send(.request(head, last: last))
     }
 
     private func answer(_ reply: LocalReply) {
@@ -145,30 +158,41 @@ final class Exchange: RequestSink, ResponseSink {
             answer(.failure(error))
         case .cut:
             record.cutShort()
+            report()
             stream?.send(.reset(ProxyError(source: .upstream, cause: .connectionClosed)))
             finish(cancelUpstream: true)
         case .drop:
-            finish(cancelUpstream: true, tellStream: false)
+            report()
+            stream = nil
+            finish(cancelUpstream: true)
         }
     }
 
+    /// Counts and logs the request, while its head is still there.
+    private func report() {
+        guard !isReported, let stream else { return }
+        isReported = true
+        worker.requestEnded(record, stream.requestHead, stream.downstream, endpoint)
+    }
+
     /// Gives back everything borrowed, then tells the stream, which may start the next request at once.
-    private func finish(cancelUpstream: Bool, tellStream: Bool = true) {
+    private func finish(cancelUpstream: Bool) {
+        report()
         let stream = stream
-        if let stream { worker.requestEnded(record, stream.requestHead, stream.downstream, endpoint) }
         let upstream = upstream
         self.stream = nil
         self.upstream = nil
-        endpoint?.active -= 1
+        endpoint?.with { $0.requestEnded() }
         endpoint = nil
         unpin()
         if cancelUpstream { upstream?.cancel() }
         worker.recycle(self)
-        if tellStream { stream?.exchangeEnded() }
+        stream?.exchangeEnded()
     }
 
     private func beginRecord(_ head: RequestHead) {
         record = RequestRecord()
+        isReported = false
         record.startedAt = worker.loop.now
         record.requestHeadBytes = UInt64(head.backing?.count ?? 0)
         record.isGRPC = head.isGRPC

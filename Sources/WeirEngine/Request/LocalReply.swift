@@ -52,7 +52,7 @@ enum LocalReply {
     /// Sends the whole answer on a stream.
     ///
     /// `HEAD` gets the headers alone.
-    func send(on stream: any ServerStream, host: ServerHost, _ record: inout RequestRecord) {
+    func send(on stream: Borrowed<ServerStream>, host: ServerHost, _ record: inout RequestRecord) {
         let head = host.takeResponseHead()
         defer { host.recycle(head) }
         let text = UnsafeRawBufferPointer(start: body.utf8Start, count: body.utf8CodeUnitCount)

@@ -5,20 +5,28 @@
 final class Cluster {
     private let host: ServerHost
     private(set) var plan: ClusterPlan
-    private var endpoints: [Endpoint] = []
+    /// As its plan's, whichever plan that is.
+    let id: Int32
+    private var endpoints = EndpointList([])
     private var balancer: Balancer
 
     init(host: ServerHost, plan: ClusterPlan) {
         self.host = host
         self.plan = plan
-        balancer = .random(WeightTable([]))
+        id = plan.id
+        balancer = Balancer(.random, weights: [], random: &host.random)
         rebuild(keeping: [:])
     }
 
     /// An endpoint for one attempt, or `nil` when the cluster has none.
-    func pick(_ random: inout FastRandom) -> Endpoint? {
-        guard !endpoints.isEmpty else { return nil }
-        return endpoints[balancer.pick(endpoints, &random)]
+    ///
+    /// Borrowed; whoever sends it a request says so with `requestBegan`.
+    func pick(_ random: inout FastRandom) -> Unmanaged<Endpoint>? {
+        switch endpoints.count {
+        case 0: nil
+        case 1: endpoints[0]
+        default: endpoints[balancer.pick(endpoints, &random)]
+        }
     }
 
     /// Takes over a newer plan: endpoints that stay keep their connections, those that went finish what they serve.
@@ -26,14 +34,14 @@ final class Cluster {
         guard newer !== plan else { return }
         plan = newer
         var known: [EndpointAddress: Endpoint] = [:]
-        for endpoint in endpoints { known[endpoint.pool.address] = endpoint }
+        for endpoint in endpoints.all { known[endpoint.pool.address] = endpoint }
         rebuild(keeping: known)
     }
 
     private func rebuild(keeping known: [EndpointAddress: Endpoint]) {
         var left = known
-        endpoints = (0..<plan.endpointCount).map { index in
-            let wanted = plan.endpoints[index]
+        let wanted = (0..<plan.endpointCount).map { plan.endpoints[$0] }
+        let list = wanted.map { wanted in
             if let endpoint = left.removeValue(forKey: wanted.address) {
                 endpoint.weight = wanted.weight
                 endpoint.pool.adopt(plan, wanted.address)
@@ -41,20 +49,21 @@ final class Cluster {
             }
             return Endpoint(pool: host.makePool(to: wanted.address, plan), weight: wanted.weight)
         }
-        for endpoint in left.values { endpoint.pool.drain() }
-        balancer = Balancer(plan.balancer, weights: endpoints.map(\.weight), random: &host.random)
+        for endpoint in left.values { endpoint.leave() }
+        endpoints = EndpointList(list)
+        balancer = Balancer(plan.balancer, weights: list.map(\.weight), random: &host.random)
     }
 
     /// The cluster has left the configuration: idle connections close, busy ones end with their requests.
     func drain() {
-        for endpoint in endpoints { endpoint.pool.drain() }
-        endpoints = []
+        for endpoint in endpoints.all { endpoint.leave() }
+        endpoints = EndpointList([])
     }
 
-    var connectionCount: Int { endpoints.reduce(0) { $0 + $1.pool.connectionCount } }
+    var connectionCount: Int { endpoints.all.reduce(0) { $0 + $1.pool.connectionCount } }
 
     /// Cuts every connection; only when the worker ends.
     func closeAll() {
-        for endpoint in endpoints { endpoint.pool.closeAll() }
+        for endpoint in endpoints.all { endpoint.pool.closeAll() }
     }
 }

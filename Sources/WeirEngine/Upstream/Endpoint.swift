@@ -3,12 +3,60 @@ final class Endpoint {
     let pool: ConnectionPool
     var weight: UInt32
     /// Requests of this worker in flight.
-    var active = 0
+    private(set) var active = 0
+    /// Itself, while it serves requests that outlive its place in the cluster.
+    private var last: Endpoint?
 
     init(pool: ConnectionPool, weight: UInt32) {
         self.pool = pool
         self.weight = weight
     }
+
+    /// A request goes to this endpoint; it may borrow it until `requestEnded`.
+    func requestBegan() { active += 1 }
+
+    func requestEnded() {
+        active -= 1
+        if active == 0 { last = nil }
+    }
+
+    /// The endpoint has left its cluster: idle connections close, busy ones end with their requests.
+    func leave() {
+        pool.drain()
+        if active > 0 { last = self }
+    }
+}
+
+/// The endpoints of a cluster in the order of its plan; owns them.
+///
+/// Reading one counts no reference, as an array's element would.
+struct EndpointList: ~Copyable {
+    private let slots: UnsafeMutablePointer<Unmanaged<Endpoint>>
+    let count: Int
+
+    init(_ endpoints: [Endpoint]) {
+        count = endpoints.count
+        slots = .allocate(capacity: max(count, 1))
+        for (index, endpoint) in endpoints.enumerated() {
+            (slots + index).initialize(to: Unmanaged.passRetained(endpoint))
+        }
+    }
+
+    deinit {
+        for index in 0..<count { slots[index].release() }
+        slots.deallocate()
+    }
+
+    /// Borrowed: valid until the list changes.
+    subscript(index: Int) -> Unmanaged<Endpoint> {
+        precondition(index >= 0 && index < count, "no such endpoint")
+        return slots[index]
+    }
+
+    func active(_ index: Int) -> Int { self[index]._withUnsafeGuaranteedRef { $0.active } }
+
+    /// As counted references, for cold paths.
+    var all: [Endpoint] { (0..<count).map { slots[$0].takeUnretainedValue() } }
 }
 
 extension EndpointAddress: Hashable {

@@ -95,6 +95,8 @@ private enum LocalMessage: Sendable {
 private final class LocalHost: ServerHost, AcceptorOwner {
     private var acceptors: [Acceptor] = []
     private var handlers: [LocalServers.Handler] = []
+    /// Requests being answered; their streams only borrow them.
+    private var exchanges: [ObjectIdentifier: LocalExchange] = [:]
     private var inbox: MailboxReader<LocalMessage>?
     private let serverName = ServerName("weir")
 
@@ -125,14 +127,22 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     func accepted(_ descriptor: Int32, from peer: SocketAddress, slot: Int) {
         guard connectionCount < LocalExchange.maxConnections else { return Socket.close(descriptor) }
         Socket.setNoDelay(descriptor)
-        let connection = Connection(loop: loop, accepted: descriptor, peer: peer)
+        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor, peer: peer)
         _ = H1ServerConnection(
             host: self, connection: connection,
             downstream: DownstreamInfo(peer: peer, listener: slot, scheme: .http))
     }
 
-    override func beginExchange(on stream: any ServerStream) -> any RequestSink {
-        LocalExchange(host: self, stream: stream, handler: handlers[stream.downstream.listener])
+    override func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
+        let exchange = LocalExchange(host: self, stream: stream, handler: handlers[stream.downstream.listener])
+        exchanges[ObjectIdentifier(exchange)] = exchange
+        return Borrowed(exchange)
+    }
+
+    /// The request is answered, or its client has left; callers up the stack may still be using the exchange.
+    fileprivate func ended(_ exchange: LocalExchange) {
+        loop.releaseLater(exchange)
+        exchanges[ObjectIdentifier(exchange)] = nil
     }
 
     override func stampResponse(_ head: ResponseHead) {
@@ -142,31 +152,34 @@ private final class LocalHost: ServerHost, AcceptorOwner {
 }
 
 /// One request to a local server: collects it, asks the handler, sends the answer as fast as the client takes it.
-private final class LocalExchange: RequestSink {
+private final class LocalExchange: MessageSink {
     /// Connections to the local servers of a process.
     static let maxConnections = 512
 
     private unowned(unsafe) let host: LocalHost
-    private var stream: (any ServerStream)?
+    /// Its connection owns it and says so before it goes.
+    private var stream: Borrowed<ServerStream>?
     private let handler: LocalServers.Handler
     private var more: (@Sendable () -> [UInt8]?)?
 
-    init(host: LocalHost, stream: any ServerStream, handler: @escaping LocalServers.Handler) {
+    init(host: LocalHost, stream: Borrowed<ServerStream>, handler: @escaping LocalServers.Handler) {
         self.host = host
         self.stream = stream
         self.handler = handler
     }
 
-    func receive(fromDownstream event: consuming MessageEvent) {
+    override func receive(fromDownstream event: consuming MessageEvent) {
         switch consume event {
         case .request(let head, let last): if last { answer(head) }
         case .end: if let stream { answer(stream.requestHead) }
-        case .reset: stream = nil
+        case .reset:
+            stream = nil
+            host.ended(self)
         default: break  // Bodies are dropped.
         }
     }
 
-    func downstreamHasRoom() { pump() }
+    override func downstreamHasRoom() { pump() }
 
     private func answer(_ head: RequestHead) {
         guard let stream else { return }
@@ -235,6 +248,7 @@ private final class LocalExchange: RequestSink {
     private func finish() {
         let stream = stream
         self.stream = nil
+        host.ended(self)
         stream?.exchangeEnded()
     }
 }

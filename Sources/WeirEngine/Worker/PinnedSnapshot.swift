@@ -5,6 +5,8 @@ final class PinnedSnapshot {
     let snapshot: Snapshot
     /// Exchanges that were routed by this generation and whose answer has not begun.
     var pins = 0
+    /// Requests that come now are routed by it.
+    var isCurrent = true
 
     init(_ snapshot: Snapshot) { self.snapshot = snapshot }
 }

@@ -41,7 +41,7 @@ class Worker: ServerHost, AcceptorOwner {
     /// Each entry is retained.
     private var clusters: UnsafeMutablePointer<Unmanaged<Cluster>?>
     private var clusterCapacity = 0
-    private var exchanges: [Exchange] = []
+    private var exchanges = Freelist<Exchange>(limit: Worker.keptExchanges)
     private var activeExchanges = 0
     private var drainTicket: DrainTicket?
 
@@ -52,7 +52,6 @@ class Worker: ServerHost, AcceptorOwner {
         listenerPlans = .allocate(capacity: 1)
         clusters = .allocate(capacity: 1)
         super.init(loop: Loop())
-        exchanges.reserveCapacity(Self.keptExchanges)
         inbox = MailboxReader(loop: loop, mailbox: mailbox) { [unowned self] in take($0) }
     }
 
@@ -79,7 +78,7 @@ class Worker: ServerHost, AcceptorOwner {
 
     /// Lets go of what refers back to this worker.
     private func releaseOwned() {
-        exchanges = []
+        exchanges.removeAll()
         for id in 0..<clusterCapacity {
             clusters[id]?.release()
             clusters[id] = nil
@@ -121,28 +120,35 @@ class Worker: ServerHost, AcceptorOwner {
 
     func accepted(_ descriptor: Int32, from peer: SocketAddress, slot: Int) {
         Socket.setNoDelay(descriptor)
-        let connection = Connection(loop: loop, accepted: descriptor, peer: peer)
+        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor, peer: peer)
         // The host's list keeps it until it closes.
         _ = H1ServerConnection(
             host: self, connection: connection,
             downstream: DownstreamInfo(peer: peer, listener: slot, scheme: .http))
     }
 
-    override func beginExchange(on stream: any ServerStream) -> any RequestSink {
+    override func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
         activeExchanges += 1
-        let exchange = exchanges.popLast() ?? Exchange(worker: self)
-        exchange.begin(on: stream)
-        return exchange
+        // Its reference is nobody's while the request lasts; `recycle` finds it again.
+        let exchange = exchanges.take() ?? Unmanaged.passRetained(Exchange(worker: self))
+        return exchange._withUnsafeGuaranteedRef {
+            $0.begin(on: stream)
+            return Borrowed($0)
+        }
     }
 
+    /// The exchange is over; its callers may still be using it.
     func recycle(_ exchange: Exchange) {
         activeExchanges -= 1
-        if exchanges.count < Self.keptExchanges { exchanges.append(exchange) }
+        let reference = Unmanaged.passUnretained(exchange)
+        if !exchanges.isFull { return exchanges.put(reference) }
+        loop.releaseLater(exchange)
+        reference.release()
     }
 
     /// One request is over: the place where it is counted and logged. Everything passed is borrowed.
     func requestEnded(
-        _ record: RequestRecord, _ head: RequestHead, _ downstream: DownstreamInfo, _ endpoint: Endpoint?
+        _ record: RequestRecord, _ head: RequestHead, _ downstream: DownstreamInfo, _ endpoint: Borrowed<Endpoint>?
     ) {
     }
 
@@ -190,6 +196,7 @@ class Worker: ServerHost, AcceptorOwner {
         adoptListeners(snapshot, slots)
         adoptClusters(snapshot)
         guard let former else { return }
+        former.isCurrent = false
         if former.pins == 0 { retire(former) } else { older.append(former) }
     }
 
@@ -234,28 +241,35 @@ class Worker: ServerHost, AcceptorOwner {
     }
 
     /// The cluster with this id, made on first use; `nil` when the generation does not have it.
-    func cluster(_ id: Int32, _ pinned: PinnedSnapshot) -> Cluster? {
+    ///
+    /// Borrowed until the next generation is adopted.
+    func cluster(_ id: Int32, _ pinned: Borrowed<PinnedSnapshot>) -> Unmanaged<Cluster>? {
         let index = Int(id)
         guard index >= 0, index < clusterCapacity else { return nil }
-        if let entry = clusters[index] { return entry.takeUnretainedValue() }
-        guard let plan = pinned.snapshot.cluster(id: id) else { return nil }
-        let cluster = Cluster(host: self, plan: plan.takeUnretainedValue())
-        clusters[index] = Unmanaged.passRetained(cluster)
-        return cluster
+        if let entry = clusters[index] { return entry }
+        guard let plan = pinned.with({ $0.snapshot.cluster(id: id) }) else { return nil }
+        let entry = Unmanaged.passRetained(Cluster(host: self, plan: plan.takeUnretainedValue()))
+        clusters[index] = entry
+        return entry
     }
 
     /// The current generation, held until `unpin`.
     ///
     /// `nil` before the first one.
-    func pinCurrent() -> PinnedSnapshot? {
-        current?.pins += 1
-        return current
+    func pinCurrent() -> Borrowed<PinnedSnapshot>? {
+        guard let current else { return nil }
+        current.pins += 1
+        return Borrowed(current)
     }
 
-    func unpin(_ pinned: PinnedSnapshot) {
-        pinned.pins -= 1
-        precondition(pinned.pins >= 0, "a generation let go more often than held")
-        guard pinned.pins == 0, pinned !== current else { return }
+    func unpin(_ borrowed: Borrowed<PinnedSnapshot>) {
+        let isUnused = borrowed.with { pinned in
+            pinned.pins -= 1
+            precondition(pinned.pins >= 0, "a generation let go more often than held")
+            return pinned.pins == 0 && !pinned.isCurrent
+        }
+        guard isUnused else { return }
+        let pinned = borrowed.object
         older.removeAll { $0 === pinned }
         retire(pinned)
     }

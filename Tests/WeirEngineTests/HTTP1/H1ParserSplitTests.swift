@@ -71,6 +71,7 @@ struct H1ParserSplitTests {
         let limit = 240 * 1024
         var parser = H1Parser(limits: H1Limits(maxHeadBytes: limit))
         let head = RequestHead()
+        defer { head.free() }
         var received = MovingBytes()
         received.append(latin1("GET / HTTP/1.1\r\nHost: h\r\n") + [UInt8](repeating: 0x76, count: limit))
         let begin = ContinuousClock.now
@@ -97,6 +98,7 @@ struct H1ParserSplitTests {
     func reuse() {
         var parser = H1Parser()
         let head = RequestHead()
+        defer { head.free() }
         var received = MovingBytes()
         let one = latin1("GET /1 HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n")
         received.append(one + latin1("POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n"))

@@ -107,6 +107,7 @@ func parseRequest(
 ) -> Outcome<ParsedRequest> {
     var parser = H1Parser(limits: limits, scheme: scheme)
     let head = RequestHead()
+    defer { head.free() }
     return feed(bytes, cuts) { start, count in
         switch parser.parseRequest(start, count: count, into: head) {
         case .needMore: nil
@@ -123,6 +124,7 @@ func parseResponse(
     var parser = H1Parser(limits: limits)
     return feed(bytes, cuts) { start, count in
         let head = ResponseHead()
+        defer { head.free() }
         return switch parser.parseResponse(start, count: count, requestMethod: method, into: head) {
         case .needMore: nil
         case .failed(let error): .refused(error)

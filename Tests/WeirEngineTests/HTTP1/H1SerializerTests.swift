@@ -16,6 +16,7 @@ struct H1SerializerTests {
     private func forwarded(_ request: String, change: (RequestHead) -> Void = { _ in }) -> String {
         var parser = H1Parser()
         let head = RequestHead()
+        defer { head.free() }
         var received = MovingBytes()
         received.append(latin1(request))
         guard case .complete = parser.parseRequest(received.bytes, count: received.count, into: head) else {
@@ -30,6 +31,7 @@ struct H1SerializerTests {
     ) -> String {
         var parser = H1Parser()
         let head = ResponseHead()
+        defer { head.free() }
         var received = MovingBytes()
         received.append(latin1(response))
         guard
@@ -145,6 +147,7 @@ struct H1SerializerTests {
     @Test("Informational heads have no framing")
     func informational() {
         let head = ResponseHead()
+        defer { head.free() }
         head.status = 103
         let result = written(bound: H1Serializer.responseBound(head)) {
             H1Serializer.writeInformational(head, into: $0)

@@ -5,10 +5,10 @@ import Testing
 
 /// Queues a last piece and closes as soon as it hears of room.
 private final class LastWords: ConnectionHandler {
-    let connection: Connection
+    let connection: HandledConnection<LastWords>
     let piece: [UInt8]
 
-    init(_ connection: Connection, piece: [UInt8]) {
+    init(_ connection: HandledConnection<LastWords>, piece: [UInt8]) {
         self.connection = connection
         self.piece = piece
         connection.setHandler(self)
@@ -34,7 +34,7 @@ private final class LastWords: ConnectionHandler {
         var size: Int32 = 2_000_000
         setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         let loop = Loop()
-        let connection = Connection(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let connection = HandledConnection<LastWords>(loop: loop, accepted: pair[1], peer: SocketAddress())
         let handler = LastWords(connection, piece: [UInt8](repeating: 2, count: 50_000))
         [UInt8](repeating: 1, count: 300_000).withUnsafeBytes { connection.write(copying: $0) }
         #expect(connection.isCongested)

@@ -61,10 +61,10 @@ private final class FitfulLayer: TransportLayer {
 
 /// Sends back whatever comes.
 private final class Echo: ConnectionHandler {
-    let connection: Connection
+    let connection: HandledConnection<Echo>
     var hasEnded = false
 
-    init(_ connection: Connection) {
+    init(_ connection: HandledConnection<Echo>) {
         self.connection = connection
         connection.setHandler(self)
         connection.startReading()
@@ -94,7 +94,7 @@ private final class Echo: ConnectionHandler {
         let (near, far) = socketPair()
         defer { close(near) }
         let loop = Loop()
-        let handler = Echo(Connection(loop: loop, accepted: far, peer: SocketAddress(), transport: transport))
+        let handler = Echo(HandledConnection(loop: loop, accepted: far, peer: SocketAddress(), transport: transport))
         var returned: [UInt8] = []
         var offset = 0
         var buffer = [UInt8](repeating: 0, count: 65536)

@@ -79,15 +79,17 @@ final class MemoryServerConnection {
 final class MemoryServerStream: ServerStream {
     let id: Int
     private let connection: MemoryServerConnection
-    let requestHead: RequestHead
-    let downstream: DownstreamInfo
-    private var sink: (any RequestSink)?
+    private let head: RequestHead
+    override var requestHead: RequestHead { head }
+    private let client: DownstreamInfo
+    override var downstream: DownstreamInfo { client }
+    private var sink: Borrowed<MessageSink>?
     private var sender: MemorySender
     private var wasCongested = false
     private let hasBody: Bool
     private(set) var isPaused = false
     private(set) var ended = false
-    private(set) var sentHeadBytes = 0
+    override var sentHeadBytes: Int { 0 }
     private(set) var wasReset = false
 
     init(id: Int, connection: MemoryServerConnection, path: String, hasBody: Bool) {
@@ -95,9 +97,10 @@ final class MemoryServerStream: ServerStream {
         self.connection = connection
         self.hasBody = hasBody
         sender = MemorySender(stream: id)
-        requestHead = connection.worker.takeRequestHead()
+        head = connection.worker.takeRequestHead()
         guard let peer = SocketAddress(numericHost: "192.0.2.7", port: 1234) else { preconditionFailure("an address") }
-        downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .https)
+        client = DownstreamInfo(peer: peer, listener: 0, scheme: .https)
+        super.init()
         fill(path)
     }
 
@@ -117,7 +120,7 @@ final class MemoryServerStream: ServerStream {
     }
 
     func begin() {
-        let sink = connection.worker.beginExchange(on: self)
+        let sink = connection.worker.beginExchange(on: Borrowed(self))
         self.sink = sink
         sink.receive(fromDownstream: .request(requestHead, last: !hasBody))
     }
@@ -160,16 +163,16 @@ final class MemoryServerStream: ServerStream {
 
     // MARK: ServerStream
 
-    var isCongested: Bool {
+    override var isCongested: Bool {
         guard sender.queued >= MemoryServerConnection.highMark else { return false }
         wasCongested = true
         return true
     }
 
-    func pauseReading() { isPaused = true }
-    func resumeReading() { isPaused = false }
+    override func pauseReading() { isPaused = true }
+    override func resumeReading() { isPaused = false }
 
-    func send(_ event: consuming MessageEvent) {
+    override func send(_ event: consuming MessageEvent) {
         switch consume event {
         case .response(let head, let last):
             connection.sent.append(.head(stream: id, status: head.status))
@@ -194,7 +197,7 @@ final class MemoryServerStream: ServerStream {
         sender.pull { connection.sent.append($0) }
     }
 
-    func exchangeEnded() {
+    override func exchangeEnded() {
         sink = nil
         ended = true
         release()
@@ -202,6 +205,7 @@ final class MemoryServerStream: ServerStream {
 
     private func release() {
         connection.worker.recycle(requestHead)
+        connection.worker.loop.releaseLater(self)
         connection.closed(self)
     }
 }
@@ -212,16 +216,16 @@ final class MemoryPool: ConnectionPool {
     /// Bytes the upstream takes before it has to be granted more.
     var initialCredit = Int.max
 
-    override func lease(to sink: any ResponseSink) -> (any ClientStream)? {
+    override func lease(to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
         let stream = MemoryClientStream(id: streams.count, sink: sink, host: host, credit: initialCredit)
         streams.append(stream)
-        return stream
+        return Borrowed(stream)
     }
 }
 
 final class MemoryClientStream: ClientStream {
     let id: Int
-    private var sink: (any ResponseSink)?
+    private var sink: Borrowed<MessageSink>?
     private let host: ServerHost
     private var sender: MemorySender
     private var wasCongested = false
@@ -234,7 +238,7 @@ final class MemoryClientStream: ClientStream {
     private(set) var received: [UInt8] = []
     private(set) var receivedTrailer: String?
 
-    init(id: Int, sink: any ResponseSink, host: ServerHost, credit: Int) {
+    init(id: Int, sink: Borrowed<MessageSink>, host: ServerHost, credit: Int) {
         self.id = id
         self.sink = sink
         self.host = host
@@ -244,22 +248,22 @@ final class MemoryClientStream: ClientStream {
 
     var mostQueued: Int { sender.mostQueued }
 
-    var isCongested: Bool {
+    override var isCongested: Bool {
         guard sender.queued >= MemoryServerConnection.highMark else { return false }
         wasCongested = true
         return true
     }
 
-    func pauseReading() { isPaused = true }
-    func resumeReading() { isPaused = false }
+    override func pauseReading() { isPaused = true }
+    override func resumeReading() { isPaused = false }
 
-    func cancel() {
+    override func cancel() {
         isCancelled = true
         sink = nil
         sender.drop()
     }
 
-    func send(_ event: consuming MessageEvent) {
+    override func send(_ event: consuming MessageEvent) {
         switch consume event {
         case .request(let head, let last):
             path = String(decoding: head.path, as: UTF8.self)

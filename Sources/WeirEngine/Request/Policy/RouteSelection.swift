@@ -3,10 +3,10 @@ enum RouteSelection {
     case noRoute
     /// The route's destination names a service, port or subset that does not exist.
     case noCluster
-    case cluster(Cluster)
+    case cluster(Unmanaged<Cluster>)
 
     static func select(
-        _ head: RequestHead, _ downstream: DownstreamInfo, _ pinned: PinnedSnapshot, _ worker: Worker
+        _ head: RequestHead, _ downstream: DownstreamInfo, _ pinned: Borrowed<PinnedSnapshot>, _ worker: Worker
     ) -> RouteSelection {
         guard let listener = worker.listenerPlan(downstream.listener),
             let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority) })

@@ -1,33 +1,23 @@
 /// The load balancing of one cluster in one worker: a closed set of algorithms, so that a pick is a switch and no call through a table.
-enum Balancer {
-    case leastRequest(LeastRequest)
-    case roundRobin(RoundRobin)
-    case random(WeightTable)
-    /// Only while a pick changes the payload in place.
-    case changing
+struct Balancer: ~Copyable {
+    private let policy: BalancerPolicy
+    private let table: WeightTable
+    private var roundRobin: RoundRobin?
 
     init(_ policy: BalancerPolicy, weights: [UInt32], random: inout FastRandom) {
-        switch policy {
-        case .leastRequest: self = .leastRequest(LeastRequest(weights: weights))
-        case .roundRobin: self = .roundRobin(RoundRobin(weights: weights, random: &random))
-        case .random: self = .random(WeightTable(weights))
-        }
+        self.policy = policy
+        table = WeightTable(weights)
+        roundRobin = policy == .roundRobin ? RoundRobin(weights: weights, random: &random) : nil
     }
 
     /// Index of the endpoint for one attempt.
     ///
     /// There must be at least one endpoint.
-    mutating func pick(_ endpoints: borrowing [Endpoint], _ random: inout FastRandom) -> Int {
-        switch self {
-        case .leastRequest(let balancer): return balancer.pick(endpoints, &random)
-        case .random(let table): return table.pick(&random)
-        case .roundRobin(var balancer):
-            // Leave the case first: the payload's arrays stay unique and are changed in place.
-            self = .changing
-            let index = balancer.pick()
-            self = .roundRobin(balancer)
-            return index
-        case .changing: preconditionFailure("a pick inside a pick")
+    mutating func pick(_ endpoints: borrowing EndpointList, _ random: inout FastRandom) -> Int {
+        switch policy {
+        case .leastRequest: LeastRequest.pick(endpoints, table, &random)
+        case .random: table.pick(&random)
+        case .roundRobin: roundRobin?.pick() ?? 0
         }
     }
 }

@@ -13,7 +13,8 @@ class ConnectionPool {
     private(set) var address: EndpointAddress
     /// Timeouts, and the memory a unix path in `address` is borrowed from.
     private var plan: ClusterPlan
-    private var idle: [H1ClientConnection] = []
+    /// The most recently used last; kept alive by `all`.
+    private var idle: [Unmanaged<H1ClientConnection>] = []
     /// Every live connection, in no order; keeps them alive.
     private var all: [ObjectIdentifier: H1ClientConnection] = [:]
     /// The endpoint is gone from the configuration: finish what runs, keep nothing.
@@ -38,15 +39,17 @@ class ConnectionPool {
     /// A connection for one request: an idle one, or a new one that may still be connecting.
     ///
     /// Fails when the kernel refuses outright (out of descriptors or ports, no route).
-    func lease(to holder: any ResponseSink) -> (any ClientStream)? {
+    func lease(to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
         if let connection = idle.popLast() {
-            connection.poolIndex = -1
-            connection.lease(to: holder)
-            return connection
+            return connection._withUnsafeGuaranteedRef {
+                $0.poolIndex = -1
+                $0.lease(to: holder)
+                return Borrowed($0)
+            }
         }
         guard let connection = open() else { return nil }
         connection.lease(to: holder)
-        return connection
+        return Borrowed(connection)
     }
 
     private func open() -> H1ClientConnection? {
@@ -61,11 +64,11 @@ class ConnectionPool {
     /// A request found its pooled connection closed before it took a byte; a fresh one takes over.
     ///
     /// `false` when none opens.
-    func replace(_ stale: H1ClientConnection, for holder: any ResponseSink) -> Bool {
+    func replace(_ stale: H1ClientConnection, for holder: Borrowed<MessageSink>) -> Bool {
         guard let fresh = open() else { return false }
         fresh.lease(to: holder)
         stale.handOver(to: fresh)
-        holder.leaseMoved(to: fresh)
+        holder.leaseMoved(to: Borrowed(fresh))
         return true
     }
 
@@ -73,7 +76,7 @@ class ConnectionPool {
     func returned(_ connection: H1ClientConnection) {
         guard !isDraining, idle.count < Self.maxIdle else { return connection.close() }
         connection.poolIndex = idle.count
-        idle.append(connection)
+        idle.append(Unmanaged.passUnretained(connection))
         connection.park(milliseconds: plan.idleTimeoutMilliseconds)
     }
 
@@ -83,9 +86,9 @@ class ConnectionPool {
         if index >= 0 {
             connection.poolIndex = -1
             // Order matters little; the last one fills the gap.
-            if let last = idle.popLast(), last !== connection {
+            if let last = idle.popLast(), last.toOpaque() != Unmanaged.passUnretained(connection).toOpaque() {
                 idle[index] = last
-                last.poolIndex = index
+                last._withUnsafeGuaranteedRef { $0.poolIndex = index }
             }
         }
         all[ObjectIdentifier(connection)] = nil
@@ -94,7 +97,7 @@ class ConnectionPool {
     /// Closes what is idle; what is busy ends with its request.
     func drain() {
         isDraining = true
-        while let connection = idle.popLast() {
+        while let connection = idle.popLast()?.takeUnretainedValue() {
             connection.poolIndex = -1
             connection.close()
         }
