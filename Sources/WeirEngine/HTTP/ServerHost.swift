@@ -8,10 +8,10 @@ class ServerHost {
     /// Heads kept for reuse.
     static let keptHeads = 256
 
-    let loop: Loop
+    final let loop: Loop
     var random: FastRandom
-    private var requestHeads: [RequestHead] = []
-    private var responseHeads: [ResponseHead] = []
+    private var requestHeads = Freelist<RequestHead>(limit: ServerHost.keptHeads)
+    private var responseHeads = Freelist<ResponseHead>(limit: ServerHost.keptHeads)
     private var date = HTTPDate()
     private var dateAt: UInt64 = 0
     private var unixSeconds = 0
@@ -31,13 +31,11 @@ class ServerHost {
             precondition(getrandom(raw.baseAddress!, raw.count, 0) == raw.count, "no randomness from the kernel")
         }
         random = FastRandom(seed: seed.0 ^ seed.1)
-        requestHeads.reserveCapacity(Self.keptHeads)
-        responseHeads.reserveCapacity(Self.keptHeads)
     }
 
     deinit {
-        for head in requestHeads { head.free() }
-        for head in responseHeads { head.free() }
+        while let head = requestHeads.take() { head.free() }
+        while let head = responseHeads.take() { head.free() }
     }
 
     // MARK: For subclasses
@@ -65,18 +63,18 @@ class ServerHost {
 
     // MARK: Heads
 
-    func takeRequestHead() -> RequestHead { requestHeads.popLast() ?? RequestHead() }
+    func takeRequestHead() -> RequestHead { requestHeads.take() ?? RequestHead() }
 
     func recycle(_ head: RequestHead) {
         head.reset()
-        if requestHeads.count < Self.keptHeads { requestHeads.append(head) } else { head.free() }
+        if !requestHeads.put(head) { head.free() }
     }
 
-    func takeResponseHead() -> ResponseHead { responseHeads.popLast() ?? ResponseHead() }
+    func takeResponseHead() -> ResponseHead { responseHeads.take() ?? ResponseHead() }
 
     func recycle(_ head: ResponseHead) {
         head.reset()
-        if responseHeads.count < Self.keptHeads { responseHeads.append(head) } else { head.free() }
+        if !responseHeads.put(head) { head.free() }
     }
 
     /// The current date as an IMF-fixdate; borrowed until the next call.

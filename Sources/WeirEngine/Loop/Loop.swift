@@ -43,6 +43,7 @@ final class Loop {
 
     deinit {
         readChunk?.release()
+        pool.free()
         event_base_free(base)
     }
 
@@ -173,7 +174,7 @@ final class Loop {
 /// Loop thread only. Its owner calls `detach` before the descriptor is closed.
 class LoopSource {
     /// Strong, so that a call on it needs no reference counting; a loop holds no source longer than a tick.
-    let loop: Loop
+    final let loop: Loop
     /// [0] read, persistent; [1] write, once; [2] timer.
     private let events: UnsafeMutablePointer<event>
     private(set) var descriptor: Int32 = -1

@@ -31,6 +31,8 @@ class Worker: ServerHost, AcceptorOwner {
     private var inbox: MailboxReader<WorkerMessage>?
 
     private var current: PinnedSnapshot?
+    /// The same, for requests.
+    private var borrowedCurrent: Borrowed<PinnedSnapshot>?
     /// Earlier generations that exchanges still use.
     private var older: [PinnedSnapshot] = []
     /// By slot: the listener's plan in the current generation.
@@ -41,7 +43,7 @@ class Worker: ServerHost, AcceptorOwner {
     /// Each entry is retained.
     private var clusters: UnsafeMutablePointer<Unmanaged<Cluster>?>
     private var clusterCapacity = 0
-    private var exchanges = Freelist<Exchange>(limit: Worker.keptExchanges)
+    private var exchanges = Freelist<Unmanaged<Exchange>>(limit: Worker.keptExchanges)
     private var activeExchanges = 0
     private var drainTicket: DrainTicket?
 
@@ -56,6 +58,7 @@ class Worker: ServerHost, AcceptorOwner {
     }
 
     deinit {
+        while let exchange = exchanges.take() { exchange.release() }
         clusters.deallocate()
         listenerPlans.deallocate()
     }
@@ -71,6 +74,7 @@ class Worker: ServerHost, AcceptorOwner {
         inbox = nil
         if let current { retire(current) }
         current = nil
+        borrowedCurrent = nil
         loop.abandonClosing()
         loop.tick(wait: false)
         releaseOwned()
@@ -78,7 +82,7 @@ class Worker: ServerHost, AcceptorOwner {
 
     /// Lets go of what refers back to this worker.
     private func releaseOwned() {
-        exchanges.removeAll()
+        while let exchange = exchanges.take() { exchange.release() }
         for id in 0..<clusterCapacity {
             clusters[id]?.release()
             clusters[id] = nil
@@ -141,7 +145,7 @@ class Worker: ServerHost, AcceptorOwner {
     func recycle(_ exchange: Exchange) {
         activeExchanges -= 1
         let reference = Unmanaged.passUnretained(exchange)
-        if !exchanges.isFull { return exchanges.put(reference) }
+        if exchanges.put(reference) { return }
         loop.releaseLater(exchange)
         reference.release()
     }
@@ -192,7 +196,9 @@ class Worker: ServerHost, AcceptorOwner {
 
     private func adopt(_ snapshot: Snapshot, _ slots: [Int]) {
         let former = current
-        current = PinnedSnapshot(snapshot)
+        let pinned = PinnedSnapshot(snapshot)
+        current = pinned
+        borrowedCurrent = Borrowed(pinned)
         adoptListeners(snapshot, slots)
         adoptClusters(snapshot)
         guard let former else { return }
@@ -257,9 +263,8 @@ class Worker: ServerHost, AcceptorOwner {
     ///
     /// `nil` before the first one.
     func pinCurrent() -> Borrowed<PinnedSnapshot>? {
-        guard let current else { return nil }
-        current.pins += 1
-        return Borrowed(current)
+        borrowedCurrent?.with { $0.pins += 1 }
+        return borrowedCurrent
     }
 
     func unpin(_ borrowed: Borrowed<PinnedSnapshot>) {

@@ -16,6 +16,7 @@ import Testing
 
     @Test func keepsOrderAcrossSlicesCopiesAndPartialConsumption() {
         let pool = BufferPool()
+        defer { pool.free() }
         do {
             var chain = BufferChain()
             var model: [UInt8] = []
@@ -60,6 +61,7 @@ import Testing
 
     @Test func crumbsShareOneChunk() {
         let pool = BufferPool()
+        defer { pool.free() }
         do {
             var chain = BufferChain()
             for _ in 0..<10_000 { chain.append(ByteSlice([1], pool), pool: pool) }
@@ -71,6 +73,7 @@ import Testing
 
     @Test func neverWritesIntoAChunkItShares() {
         let pool = BufferPool()
+        defer { pool.free() }
         do {
             let shared = ByteSlice(Array("abcdef".utf8), pool)
             var chain = BufferChain()
@@ -86,6 +89,7 @@ import Testing
 
     @Test func removingAllGivesEveryChunkBack() {
         let pool = BufferPool()
+        defer { pool.free() }
         var chain = BufferChain()
         for _ in 0..<20 { chain.append(ByteSlice(Array(repeating: 1, count: 5000), pool), pool: pool) }
         #expect(pool.inUse == 20)

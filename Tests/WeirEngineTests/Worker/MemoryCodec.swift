@@ -43,7 +43,7 @@ struct MemorySender: ~Copyable {
             // Back in front of the rest.
             var rest = BufferChain()
             swap(&rest, &queue)
-            let pool = slice.chunk.header.pointee.pool.takeUnretainedValue()
+            let pool = slice.chunk.header.pointee.pool
             queue.append(slice, pool: pool)
             while let next = rest.popFirst() { queue.append(next, pool: pool) }
         }

@@ -9,7 +9,7 @@ class ConnectionPool {
     /// Idle connections kept for one endpoint and worker; one that comes back beyond is closed.
     static let maxIdle = 1024
 
-    let host: ServerHost
+    final let host: ServerHost
     private(set) var address: EndpointAddress
     /// Timeouts, and the memory a unix path in `address` is borrowed from.
     private var plan: ClusterPlan
