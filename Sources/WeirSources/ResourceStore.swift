@@ -26,6 +26,8 @@ package final class ResourceStore {
     private var deliver: (Delivery) -> Void = { _ in }
     private var burst = ChangeBurst()
     private var timer: ControlWatch?
+    /// What was delivered last.
+    private var resources = ResourceSet([])
 
     package init(loop: ControlLoop, sources: [any ConfigSource]) {
         self.loop = loop
@@ -82,7 +84,8 @@ package final class ResourceStore {
     private func merged() -> Delivery {
         let contents = sources.map(\.contents)
         // With one source, which is the rule, nothing is copied.
-        let resources = ResourceSet(contents.count == 1 ? contents[0].resources : contents.flatMap(\.resources))
+        let all = contents.count == 1 ? contents[0].resources : contents.flatMap(\.resources)
+        resources = ResourceSet(all, after: resources)
         var diagnostics = contents.flatMap(\.diagnostics)
         diagnostics += Self.reports(ofUnknown: contents.flatMap(\.unknownKinds))
         diagnostics += resources.duplicates.map { duplicate in
