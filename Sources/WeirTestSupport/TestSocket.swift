@@ -79,6 +79,12 @@ package final class TestSocket: Sendable {
         return poll(&question, 1, 0) > 0 && Int32(question.revents) & (weir_pollrdhup | POLLERR | POLLHUP) != 0
     }
 
+    /// Something can be read without waiting: bytes, or the peer's end.
+    package var hasInput: Bool {
+        var question = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&question, 1, 0) > 0
+    }
+
     /// Ends our side only.
     package func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 

@@ -21,6 +21,8 @@ final class Loop {
     private var readUsed = 0
     private var cachedNow: UInt64 = 0
     private var nowIsStale = true
+    /// The time where a test holds it; 0 = the monotonic clock tells it.
+    private var heldTime: UInt64 = 0
     /// Connections with something to write, flushed when the tick ends or enough have gathered.
     ///
     /// One that closes meanwhile is let go at the end of the tick, after this list was gone through.
@@ -50,12 +52,16 @@ final class Loop {
     /// Nanoseconds of the monotonic clock, read once a tick.
     var now: UInt64 {
         if nowIsStale {
-            var time = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &time)
-            cachedNow = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+            cachedNow = heldTime > 0 ? heldTime : Self.monotonicTime()
             nowIsStale = false
         }
         return cachedNow
+    }
+
+    private static func monotonicTime() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     /// Runs until `stop`.
@@ -167,6 +173,41 @@ final class Loop {
     }
 }
 
+/// Time that only a test moves: limits of hours are met in no time, and never by chance.
+extension Loop {
+    /// Stops the clock; from now on `advance` moves it.
+    func holdTime() { heldTime = now }
+
+    /// Moves the held clock on, and calls each timer on the way at its moment.
+    func advance(milliseconds: Int) {
+        precondition(heldTime > 0, "a clock that runs by itself cannot be moved")
+        let target = heldTime + UInt64(milliseconds) * 1_000_000
+        while let source = earliestSource(until: target) {
+            heldTime = max(heldTime, source.deadline)
+            nowIsStale = true
+            source.timerTickEarly()
+        }
+        heldTime = target
+        nowIsStale = true
+    }
+
+    private func earliestSource(until target: UInt64) -> LoopSource? {
+        var timers: [LoopSource] = []
+        withUnsafeMutablePointer(to: &timers) { list in
+            _ = event_base_foreach_event(
+                base,
+                { _, event, raw in
+                    // Only timers wait for no descriptor.
+                    guard event_get_fd(event) == -1, let context = event_get_callback_arg(event) else { return 0 }
+                    let source = Unmanaged<LoopSource>.fromOpaque(context).takeUnretainedValue()
+                    raw!.assumingMemoryBound(to: [LoopSource].self).pointee.append(source)
+                    return 0
+                }, list)
+        }
+        return timers.filter { $0.deadline > 0 && $0.deadline <= target }.min { $0.deadline < $1.deadline }
+    }
+}
+
 /// Something on a loop that waits for a descriptor, for a moment, or both.
 ///
 /// Subclasses answer.
@@ -181,7 +222,7 @@ class LoopSource {
     private(set) var isReading = false
     private var isAwaitingWrite = false
     /// Monotonic nanoseconds; 0 = no deadline.
-    private var deadline: UInt64 = 0
+    fileprivate private(set) var deadline: UInt64 = 0
     /// When libevent will call; 0 = not armed.
     private var armedFor: UInt64 = 0
     private var timerAssigned = false
@@ -268,6 +309,12 @@ class LoopSource {
             tv_sec: Int(wait / 1_000_000_000), tv_usec: Int((wait % 1_000_000_000 + 999) / 1000))
         armedFor = max(deadline, 1)
         event_add(events + 2, &interval)
+    }
+
+    /// As the timer's own call, at a moment that libevent's clock has not reached.
+    fileprivate final func timerTickEarly() {
+        event_del(events + 2)
+        timerTick()
     }
 
     fileprivate final func timerTick() {

@@ -52,3 +52,108 @@ private final class LastWords: ConnectionHandler {
         loop.tick(wait: false)
     }
 }
+
+/// What a connection that is ending waits for, in time that the test moves.
+@Suite struct ConnectionEndTests {
+    /// A connection over a socket pair, told to close behind `last` bytes; `[0]` is the peer's end.
+    private static func ending(_ loop: Loop, last: Int) -> (connection: Connection, peer: Int32) {
+        var pair: [Int32] = [0, 0]
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        precondition(socketpair(AF_UNIX, kind, 0, &pair) == 0)
+        let connection = Connection(loop: loop, accepted: pair[1], peer: SocketAddress())
+        if last > 0 { [UInt8](repeating: 1, count: last).withUnsafeBytes { connection.write(copying: $0) } }
+        connection.closeAfterFlush()
+        loop.tick(wait: false)
+        return (connection, pair[0])
+    }
+
+    @Test func thePeersEndIsAwaitedForASecond() {
+        let loop = Loop()
+        loop.holdTime()
+        let (connection, peer) = Self.ending(loop, last: 100)
+        defer { close(peer) }
+        loop.advance(milliseconds: 999)
+        #expect(!connection.isClosed && loop.closingCount == 1)
+        loop.advance(milliseconds: 1)
+        #expect(connection.isClosed && loop.closingCount == 0)
+    }
+
+    @Test func thePeersEndEndsTheWaiting() {
+        let loop = Loop()
+        loop.holdTime()
+        let (connection, peer) = Self.ending(loop, last: 0)
+        close(peer)
+        loop.tick(wait: false)
+        #expect(connection.isClosed)
+    }
+
+    @Test func aPeerThatTakesNothingOfTheLastBytesIsCutOffAfter60Seconds() {
+        let loop = Loop()
+        loop.holdTime()
+        let (connection, peer) = Self.ending(loop, last: 4_000_000)
+        defer { close(peer) }
+        #expect(connection.queuedBytes > 0, "the kernel took all of it")
+        loop.advance(milliseconds: 59_999)
+        #expect(!connection.isClosed)
+        // Progress begins the time anew.
+        var buffer = [UInt8](repeating: 0, count: 300_000)
+        let before = connection.queuedBytes
+        while connection.queuedBytes == before {
+            _ = read(peer, &buffer, buffer.count)
+            loop.tick(wait: false)
+        }
+        loop.advance(milliseconds: 59_999)
+        #expect(!connection.isClosed)
+        loop.advance(milliseconds: 1)
+        #expect(connection.isClosed && loop.closingCount == 0)
+    }
+
+    @Test func aPeerThatGoesOnSendingIsCutOffAfterAMebibyte() {
+        let loop = Loop()
+        loop.holdTime()
+        let (connection, peer) = Self.ending(loop, last: 0)
+        defer { close(peer) }
+        let piece = [UInt8](repeating: 2, count: 16 * 1024)
+        var sent = 0
+        while !connection.isClosed, sent < 4 * Connection.lingerBytes {
+            let length = send(peer, piece, piece.count, Int32(MSG_NOSIGNAL))
+            if length > 0 { sent += length }
+            loop.tick(wait: false)
+        }
+        #expect(connection.isClosed)
+        #expect(sent > 1024 * 1024 && sent < 2 * 1024 * 1024, "\(sent) bytes")
+    }
+
+    @Test func aFastPeerGetsFourReadsAWakeUp() {
+        let loop = Loop()
+        var pair: [Int32] = [0, 0]
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        precondition(socketpair(AF_UNIX, kind, 0, &pair) == 0)
+        defer { close(pair[0]) }
+        var size: Int32 = 4_000_000
+        setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        let connection = Connection(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let handler = Counter(connection)
+        let piece = [UInt8](repeating: 2, count: 16 * 1024)
+        while send(pair[0], piece, piece.count, Int32(MSG_NOSIGNAL)) > 0 {}
+        connection.startReading()
+        loop.tick(wait: false)
+        #expect(handler.reads == 4)
+        connection.closeNow()
+        loop.tick(wait: false)
+    }
+}
+
+/// Counts what it gets.
+private final class Counter: ConnectionHandler {
+    var reads = 0
+
+    init(_ connection: Connection) { connection.setHandler(self) }
+
+    func received(_ slice: consuming ByteSlice) { reads += 1 }
+    func receivedEnd() {}
+    func writeRoomAvailable() {}
+    func connectionFailed(_ code: Int32, unsentIntact: Bool) {}
+    func connectionDeadlinePassed() {}
+    func connected() {}
+}

@@ -1,0 +1,85 @@
+import Glibc
+import WeirTestSupport
+
+@testable import WeirEngine
+
+/// A worker on a free loopback port, driven by hand on the test's thread, whose time stands still until a test moves it.
+final class SteppedGateway {
+    let worker: Worker
+    let port: Int
+    private let mailbox = Mailbox<WorkerMessage>()
+
+    init(origins: [Int] = [], configure: (inout ClusterSpec) -> Void = { _ in }) throws {
+        worker = Worker(
+            index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
+        worker.loop.holdTime()
+        guard let address = SocketAddress(numericHost: "127.0.0.1", port: 0) else { preconditionFailure("an address") }
+        let socket = try Socket.listen(address, shared: false)
+        port = Int(Socket.localAddress(socket).port)
+        let snapshot = try GatewayFixture.snapshot(listeners: [port], origins: origins, configure: configure)
+        mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
+        mailbox.post(.listen(socket: socket, slot: 0))
+        worker.loop.tick(wait: true)
+    }
+
+    deinit {
+        mailbox.post(.stop)
+        worker.run()
+    }
+
+    /// Lets the worker work until the condition holds.
+    func run(until what: String, _ condition: () throws -> Bool) throws {
+        try eventually(what) {
+            worker.loop.tick(wait: false)
+            return try condition()
+        }
+    }
+
+    /// Moves the time on, and lets the worker do what follows from it.
+    func advance(milliseconds: Int) {
+        worker.loop.advance(milliseconds: milliseconds)
+        worker.loop.tick(wait: false)
+    }
+
+    /// A connection that the worker has accepted.
+    func client() throws -> TestClient {
+        let before = worker.acceptedCount
+        let client = try TestClient(port: port)
+        try run(until: "the connection is accepted") { worker.acceptedCount > before }
+        return client
+    }
+
+    /// Sends bytes that are less than a whole head, and returns when the worker has read them.
+    func send(partialHead bytes: String, _ client: TestClient) throws {
+        let before = worker.loop.pool.inUse
+        try client.socket.send(bytes)
+        try run(until: "the bytes are read") { worker.loop.pool.inUse > before }
+    }
+
+    /// The next answer, which must be short enough to come at once.
+    func answer(_ client: inout TestClient) throws -> TestMessage {
+        try run(until: "an answer arrives") { client.socket.hasInput }
+        return try client.response()
+    }
+
+    /// Waits for the client's connection to be ended by the gateway.
+    func end(_ client: TestClient) throws {
+        try run(until: "the connection is ended") { client.socket.peerHasGone }
+    }
+
+    /// Counts of the worker at this moment.
+    func stats() -> EngineStats {
+        let counted = Guarded(EngineStats())
+        mailbox.post(.stats(StatsCollector(workers: 1) { stats in counted.withLock { $0 = stats } }))
+        worker.loop.tick(wait: false)
+        return counted.withLock { $0 }
+    }
+
+    /// Requests being served.
+    var activeExchanges: Int { stats().activeExchanges }
+
+    func drain(_ done: Flag) {
+        mailbox.post(.drain(DrainTicket(workers: 1) { done.raise() }))
+        worker.loop.tick(wait: false)
+    }
+}
