@@ -91,6 +91,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         case .ended:
             break
         default:
+        case .discarding:
+            closeAfterFlush()
             // The client is gone, or will send no more of a body it owes: stop the upstream's work (issue: client abort).
             abandon(ProxyError(source: .downstream, cause: .connectionClosed))
         }

@@ -143,4 +143,32 @@ import WeirTestSupport
         try gateway.end(client)
         #expect(gateway.worker.connectionCount == 0)
     }
+
+    @Test func aClientThatEndsInsideABodyNobodyWantsGetsItsWholeAnswer() throws {
+        let origin = try OriginServer(raw: { reader, socket in
+            guard let head = try reader.nextHead() else { return }
+            let size = Int(head.target.dropFirst()) ?? 0
+            try socket.send(
+                Array("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n".utf8) + [UInt8](repeating: 1, count: size))
+            while try !reader.someBytes().isEmpty {}
+        })
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        // The sizes around what two sockets hold, so that the end of some answer is still queued here.
+        for size in stride(from: 2_000_000, through: 6_500_000, by: 150_000) {
+            var client = try gateway.client()
+            try client.socket.send("POST /\(size) HTTP/1.1\r\nHost: example.com\r\nContent-Length: 9\r\n\r\nhalf")
+            var held = -1
+            try eventually("the answer has got as far as it can") {
+                let stats = try gateway.stats()
+                defer { held = stats.buffersInUse }
+                return stats.activeExchanges == 0 || (stats.buffersInUse == held && held > 2)
+            }
+            guard try gateway.stats().activeExchanges == 0 else { continue }
+            client.socket.endWriting()
+            let received = try client.response().body.count
+            #expect(received == size)
+            try eventually("the connection is over") { try gateway.stats().activeConnections == 0 }
+        }
+    }
 }
