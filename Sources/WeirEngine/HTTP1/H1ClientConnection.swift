@@ -26,6 +26,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private var requestFraming = BodyFraming.none
     /// The request has been handed to the connection whole.
     private var requestSent = false
+    private var interimHeads = 0
     private var responseBegun = false
     private var responseDone = false
     private var responseKeepsAlive = false
@@ -69,6 +70,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     func lease(to sink: Borrowed<MessageSink>) {
         self.sink = sink
         requestSent = false
+        interimHeads = 0
         responseBegun = false
         responseDone = false
         responseKeepsAlive = false
@@ -245,6 +247,10 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             return fail(ProxyError(source: .upstream, cause: .protocolError))
         }
         if head.isInformational {
+            interimHeads += 1
+            guard interimHeads <= H1ClientLimits.interimHeads else {
+                return fail(ProxyError(source: .upstream, cause: .protocolError))
+            }
             sink?.receive(fromUpstream: .response(head, last: false))
             return
         }

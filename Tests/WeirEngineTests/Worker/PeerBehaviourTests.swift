@@ -91,6 +91,26 @@ import WeirTestSupport
         #expect(origin.acceptedConnections == 5)
     }
 
+    @Test(arguments: [100, 101])
+    func informationalAnswersAreBounded(count: Int) throws {
+        let origin = try OriginServer { _, socket in
+            try socket.send(String(repeating: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", count: count))
+            try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            return true
+        }
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        var client = try gateway.client()
+        // The count is one request's, not the connection's.
+        for _ in 0..<3 {
+            try client.socket.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            for _ in 0..<100 { #expect(try client.responseHead()?.status == 103) }
+            let answer = try client.response()
+            #expect(answer.status == (count > 100 ? 502 : 200))
+        }
+        #expect(origin.acceptedConnections == (count > 100 ? 3 : 1))
+    }
+
     @Test func aSlowReaderHoldsBackTheUpstreamAndMemoryStaysBounded() throws {
         let size = 40 * 1024 * 1024
         let origin = try OriginServer { _, socket in
