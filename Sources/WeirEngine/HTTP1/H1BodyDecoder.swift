@@ -18,6 +18,8 @@ struct H1BodyDecoder {
     /// Longest chunk-size line.
     static let maxSizeLineBytes = 4096
     static let maxSizeDigits = 16
+    /// Bytes of extensions that may come without as many bytes of data, in a whole message.
+    static let maxSurplusBytes = 16 * 1024
     static let maxTrailerBytes = 8 * 1024
     static let maxTrailerLines = HeaderBlock.maxReceived
 
@@ -47,6 +49,8 @@ struct H1BodyDecoder {
     private var digits = 0
     /// Bytes of the size line, or of all trailers.
     private var lineBytes = 0
+    /// Bytes of extensions that no data has made up for.
+    private var surplus = 0
     private var trailerLines = 0
 
     init(_ framing: BodyFraming) {
@@ -147,9 +151,12 @@ struct H1BodyDecoder {
 
     private mutating func sizeComplete() -> State {
         digits = 0
-        lineBytes = 0
         // Nobody sends as much; what cannot be counted with a sign is an attack on somebody's counter.
         guard remaining <= UInt64(Int64.max) else { return .failed }
+        // A few bytes dressed up in many would cost everybody on the way, and be no body (CVE-2023-39326).
+        surplus = max(0, surplus + lineBytes - Int(remaining))
+        lineBytes = 0
+        guard surplus <= Self.maxSurplusBytes else { return .failed }
         return remaining == 0 ? .trailerStart : .data
     }
 

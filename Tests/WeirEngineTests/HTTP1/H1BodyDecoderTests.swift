@@ -142,6 +142,25 @@ struct H1BodyDecoderTests {
         #expect(chunked("0\r\nX: \(repeated("y", H1BodyDecoder.maxTrailerBytes))\r\n\r\n").verdict == .failed)
     }
 
+    @Test("Extensions without data to go with them are bounded over the whole message")
+    func surplus() {
+        let extended = "1;\(String(repeating: "e", count: 1024))\r\nx\r\n"
+        func many(_ count: Int, _ more: String = "") -> Verdict {
+            chunked(String(repeating: extended, count: count) + more + "0\r\n\r\n").verdict
+        }
+        // Each brings 1024 bytes for one of data.
+        #expect(many(16) == .finished)
+        #expect(many(17) == .failed)
+        // Data makes up for them, before or behind.
+        let data = "4000\r\n\(String(repeating: "d", count: 0x4000))\r\n"
+        #expect(many(16, data + String(repeating: extended, count: 16)) == .finished)
+        #expect(many(16, data + String(repeating: extended, count: 17)) == .failed)
+        #expect(chunked("0;\(String(repeating: "e", count: 4096))\r\n\r\n").verdict == .finished)
+        let signed =
+            "2000;chunk-signature=\(String(repeating: "a", count: 64))\r\n\(String(repeating: "d", count: 0x2000))\r\n"
+        #expect(chunked(String(repeating: signed, count: 500) + "0\r\n\r\n").verdict == .finished)
+    }
+
     @Test("Mutated chunks never trap, and splits never change body or verdict")
     func mutations() {
         var random = FastRandom(seed: 3)
