@@ -259,6 +259,18 @@ enum H1Authority {
             guard ASCII.hexValue(byte) != nil || byte == ASCII.colon || byte == ASCII.dot else { return nil }
             index += 1
         }
-        return index < bytes.count && index > 2 ? index + 1 : nil
+        guard index < bytes.count, isAddress(bytes, 1..<index) else { return nil }
+        return index + 1
+    }
+
+    /// Whether the bytes are an IPv6 address: several spellings of one are left, but nothing that is none.
+    private static func isAddress(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+        guard range.count < INET6_ADDRSTRLEN else { return false }
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: range.count + 1) { text in
+            for (place, index) in range.enumerated() { text[place] = CChar(bitPattern: bytes[index]) }
+            text[range.count] = 0
+            var address = in6_addr()
+            return inet_pton(AF_INET6, text.baseAddress, &address) == 1
+        }
     }
 }
