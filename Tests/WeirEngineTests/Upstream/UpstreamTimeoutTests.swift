@@ -65,4 +65,34 @@ import WeirTestSupport
         for _ in 0..<20 { #expect(try client.request().status == 200) }
         #expect(origin.acceptedConnections == 1)
     }
+
+    @Test func withoutAConnectTimeoutOfItsOwnAnEndpointHas10Seconds() throws {
+        let silent = try FullPort()
+        let gateway = try SteppedGateway(origins: [silent.port])
+        var client = try gateway.client()
+        try client.socket.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        try gateway.run(until: "a connection is tried") { gateway.stats().upstreamConnections == 1 }
+        gateway.advance(milliseconds: 9_999)
+        #expect(!client.socket.hasInput && gateway.stats().upstreamConnections == 1)
+        gateway.advance(milliseconds: 1)
+        #expect(try gateway.answer(&client).status == 503)
+        #expect(gateway.stats().upstreamConnections == 0)
+        withExtendedLifetime(silent) {}
+    }
+
+    @Test func withoutAnIdleTimeoutOfItsOwnAConnectionIsKeptForAnHour() throws {
+        let origin = try OriginServer(name: "a")
+        defer { origin.stop() }
+        let gateway = try SteppedGateway(origins: [origin.port])
+        for _ in 0..<2 {
+            var client = try gateway.client()
+            try client.socket.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            #expect(try gateway.answer(&client).status == 200)
+            gateway.advance(milliseconds: 3_599_999)
+            #expect(gateway.stats().upstreamConnections == 1)
+        }
+        #expect(origin.acceptedConnections == 1)
+        gateway.advance(milliseconds: 1)
+        #expect(gateway.stats().upstreamConnections == 0)
+    }
 }
