@@ -101,6 +101,7 @@ package final class Bootstrap {
         engineOptions.bind = options.bind
         engineOptions.portMap = options.portMap
         engineOptions.serverName = options.serverName
+        engineOptions.acceptsHTTP10 = options.acceptsHTTP10
         engineOptions.onRetired = { handle.post { door.open()?.releaseRetired() } }
         let engine = Engine(options: engineOptions)
         door.lead(to: engine)

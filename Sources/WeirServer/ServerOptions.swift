@@ -20,6 +20,8 @@ package struct ServerOptions: Sendable {
     package var drainSeconds = 20.0
     /// The `server` response header; `nil` passes the upstream's on.
     package var serverName: String? = "weir"
+    /// HTTP/1.0 requests are served instead of answered 426.
+    package var acceptsHTTP10 = false
     package var logLevel = Logger.Level.info
     /// SIGTERM, SIGINT and SIGHUP act on the server.
     ///

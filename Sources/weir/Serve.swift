@@ -46,6 +46,9 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("The server response header; pass keeps the upstream's.", valueName: "name|pass"))
     var serverName = "weir"
 
+    @Flag(name: .customLong("http10"), help: "Serve HTTP/1.0 requests instead of answering 426.")
+    var acceptsHTTP10 = false
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel = "info"
 
@@ -87,6 +90,7 @@ struct Serve: ParsableCommand {
         options.drainDelaySeconds = drainDelay
         options.drainSeconds = drainSeconds
         options.serverName = try optionValue { () throws(OptionError) in try OptionValue.serverName(serverName) }
+        options.acceptsHTTP10 = acceptsHTTP10
         options.logLevel = try optionValue { () throws(OptionError) in try OptionValue.logLevel(logLevel) }
         return options
     }

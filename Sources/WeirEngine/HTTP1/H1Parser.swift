@@ -32,7 +32,7 @@ enum H1Error: UInt8, Error {
     case connectMethod
     /// A message took longer than it may; for the connection to use.
     case timedOut
-    /// HTTP/1.0 or 0.9.
+    /// HTTP/0.9, or HTTP/1.0 where it is not served.
     case versionTooLow
     /// The head has too many bytes or lines.
     case headTooLarge
@@ -72,6 +72,8 @@ struct H1Parser {
     let limits: H1Limits
     /// What the listener speaks; decides what absolute-form targets may say.
     let scheme: Scheme
+    /// HTTP/1.0 requests are read instead of refused.
+    private let acceptsHTTP10: Bool
 
     /// Bytes searched for line ends so far; 0 before the first call.
     private var scanned = 0
@@ -81,9 +83,10 @@ struct H1Parser {
     private var fieldLines = 0
     private var hasStartLine = false
 
-    init(limits: H1Limits = H1Limits(), scheme: Scheme = .http) {
+    init(limits: H1Limits = H1Limits(), scheme: Scheme = .http, acceptsHTTP10: Bool = false) {
         self.limits = limits
         self.scheme = scheme
+        self.acceptsHTTP10 = acceptsHTTP10
     }
 
     /// Readies the parser for the next head.
@@ -100,7 +103,8 @@ struct H1Parser {
         _ bytes: UnsafeMutablePointer<UInt8>, count: Int, into head: RequestHead
     ) -> H1ParseResult {
         if scanned > 0, let verdict = searchEnd(bytes, count) { return verdict }
-        var reader = H1RequestReader(bytes: bytes, count: count, limits: limits, scheme: scheme)
+        var reader = H1RequestReader(
+            bytes: bytes, count: count, limits: limits, scheme: scheme, acceptsHTTP10: acceptsHTTP10)
         return settle(reader.read(into: head), bytes, count)
     }
 

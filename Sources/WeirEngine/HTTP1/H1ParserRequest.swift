@@ -8,6 +8,8 @@ struct H1RequestReader {
     private let end: UnsafeMutablePointer<UInt8>
     private let limits: H1Limits
     private let scheme: Scheme
+    private let acceptsHTTP10: Bool
+    private var minorVersion: UInt8 = 1
     private var next: UnsafeMutablePointer<UInt8>
 
     private var method = MethodToken.other
@@ -22,7 +24,7 @@ struct H1RequestReader {
     /// A sound request that Weir does not serve: said when the head is complete, so that a client can read the answer.
     private var refusal: H1Error?
 
-    init(bytes: UnsafeMutablePointer<UInt8>, count: Int, limits: H1Limits, scheme: Scheme) {
+    init(bytes: UnsafeMutablePointer<UInt8>, count: Int, limits: H1Limits, scheme: Scheme, acceptsHTTP10: Bool) {
         start = bytes
         end = bytes + count
         next = bytes
@@ -30,6 +32,7 @@ struct H1RequestReader {
         targetStart = bytes
         self.limits = limits
         self.scheme = scheme
+        self.acceptsHTTP10 = acceptsHTTP10
     }
 
     mutating func read(into head: RequestHead) -> H1ParseResult {
@@ -131,7 +134,11 @@ struct H1RequestReader {
         guard ASCII.isDigit(next[5]), next[6] == ASCII.dot, ASCII.isDigit(next[7]) else { return .failed(.malformed) }
         guard lineEnd[0] == ASCII.carriageReturn, lineEnd[1] == ASCII.lineFeed else { return .failed(.malformed) }
         let (major, minor) = (next[5] - ASCII.zero, next[7] - ASCII.zero)
-        refusal = major == 0 || (major == 1 && minor == 0) ? .versionTooLow : .versionNotSupported
+        if major == 1, minor == 0, acceptsHTTP10 {
+            minorVersion = 0
+        } else {
+            refusal = major == 0 || (major == 1 && minor == 0) ? .versionTooLow : .versionNotSupported
+        }
         next = lineEnd + 2
         return .done
     }
@@ -142,40 +149,57 @@ struct H1RequestReader {
     private mutating func finish(_ head: RequestHead, _ framing: H1Framing) -> H1Error? {
         if let refusal { return refusal }
         guard let bodyFraming = framing.requestFraming() else { return .malformed }
-        // Exactly one Host, whatever the target says (RFC 9112 section 3.2).
-        guard framing.hostIndex >= 0 else { return .missingHost }
+        if minorVersion == 0, let error = settleHTTP10(head, bodyFraming) { return error }
         guard !framing.hasTwoHosts else { return .malformed }
-        let host = head.block.fields + Int(framing.hostIndex)
-        guard let length = H1Authority.hostLength(host.pointee.valueBytes) else { return .malformed }
-        head.authority = host.pointee.valueBytes
-        head.hostLength = length
-        if let error = settleTarget(head, host) { return error }
+        if framing.hostIndex >= 0 {
+            let host = head.block.fields + Int(framing.hostIndex)
+            guard let length = H1Authority.hostLength(host.pointee.valueBytes) else { return .malformed }
+            head.authority = host.pointee.valueBytes
+            head.hostLength = length
+        } else if minorVersion > 0 || isOriginForm {
+            // Exactly one Host, whatever the target says (RFC 9112 section 3.2); 1.0 has none, so its target may say it.
+            return .missingHost
+        }
+        if let error = settleTarget(head, framing.hostIndex) { return error }
 
         head.method = method
         head.methodBytes = UnsafeRawBufferPointer(start: methodStart, count: methodLength)
         head.target = UnsafeMutableRawBufferPointer(start: targetStart, count: targetLength)
         head.pathLength = pathLength
         head.scheme = scheme
-        head.minorVersion = 1
+        head.minorVersion = minorVersion
         head.framing = bodyFraming
-        head.keepAlive = framing.keepsAlive(minorVersion: 1)
-        head.expectsContinue = framing.expectsContinue
-        head.wantsUpgrade = framing.wantsUpgrade
+        head.keepAlive = framing.keepsAlive(minorVersion: minorVersion)
+        head.expectsContinue = minorVersion > 0 && framing.expectsContinue
+        head.wantsUpgrade = minorVersion > 0 && framing.wantsUpgrade
         head.isGRPC = framing.isGRPC
         return nil
     }
 
+    /// What an HTTP/1.0 request cannot have: a coding is faulty framing (RFC 9112 section 6.1), an expectation is none
+    /// (RFC 9110 section 10.1.1).
+    private func settleHTTP10(_ head: RequestHead, _ framing: BodyFraming) -> H1Error? {
+        guard framing != .chunked else { return .malformed }
+        head.block.remove(.expect)
+        return nil
+    }
+
+    private var isOriginForm: Bool { targetStart.pointee == ASCII.slash }
+
     /// Brings the target into origin form (RFC 9112 section 3.2) and normalises its path.
-    private mutating func settleTarget(_ head: RequestHead, _ host: UnsafeMutablePointer<HeaderField>) -> H1Error? {
+    private mutating func settleTarget(_ head: RequestHead, _ hostIndex: Int32) -> H1Error? {
         if method == .connect { return .connectMethod }
-        if targetStart.pointee != ASCII.slash {
+        if !isOriginForm {
             if targetLength == 1, targetStart.pointee == UInt8(ascii: "*") {
                 return method == .options ? .asteriskTarget : .malformed
             }
             if let error = settleAbsoluteForm(head) { return error }
             // What routes match, and what goes upstream, is one authority.
-            host.pointee.value = UnsafePointer(head.authority.baseAddress!.assumingMemoryBound(to: UInt8.self))
-            host.pointee.valueLength = UInt32(truncatingIfNeeded: head.authority.count)
+            if hostIndex >= 0 {
+                let host = head.block.fields + Int(hostIndex)
+                host.pointee.value = UnsafePointer(head.authority.baseAddress!.assumingMemoryBound(to: UInt8.self))
+                host.pointee.valueLength = UInt32(truncatingIfNeeded: head.authority.count)
+            }
         }
         guard needsLook else { return nil }
         guard let lengths = PathNormalization.apply(targetStart, count: targetLength) else { return .badPath }

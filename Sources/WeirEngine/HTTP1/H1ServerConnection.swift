@@ -32,7 +32,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     override var downstream: DownstreamInfo { client }
     /// Borrowed from the host while a request is under way: an idle connection holds none.
     private var currentHead: RequestHead?
-    private var parser = H1Parser()
+    private var parser: H1Parser
     private var decoder = H1BodyDecoder(.none)
     /// Its host owns it; cleared when it says that the exchange has ended, or when it has heard of a reset.
     private var sink: Borrowed<MessageSink>?
@@ -54,6 +54,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         self.host = host
         self.connection = connection
         client = downstream
+        parser = H1Parser(acceptsHTTP10: host.acceptsHTTP10)
         super.init()
         host.opened(self)
         connection.setHandler(self)
@@ -90,9 +91,9 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             if connection.queuedBytes > 0 { closeAfterFlush() } else { close() }
         case .ended:
             break
-        default:
         case .discarding:
             closeAfterFlush()
+        default:
             // The client is gone, or will send no more of a body it owes: stop the upstream's work (issue: client abort).
             abandon(ProxyError(source: .downstream, cause: .connectionClosed))
         }
@@ -349,6 +350,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func sendHead(_ head: ResponseHead, last: Bool) {
         if head.isInformational {
+            guard requestHead.minorVersion > 0 else { return }  // HTTP/1.0 has none (RFC 9110 section 15.2).
             _ = connection.write(bound: H1Serializer.responseBound(head)) {
                 H1Serializer.writeInformational(head, into: $0)
             }
@@ -356,13 +358,10 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         }
         settleDeadline()
         decideClose()
-        // A body whose length is unknown goes out chunked; HTTP/1.0 clients are refused before they get here.
-        let framing: BodyFraming = head.framing == .untilClose ? .chunked : head.framing
-        let close = answerCloses
-        headBytesSent = connection.write(bound: H1Serializer.responseBound(head)) {
-            H1Serializer.writeResponse(head, framing: framing, close: close, into: $0)
-        }
-        writing = last ? .done : .body(framing)
+        let form = H1AnswerForm(head, to: requestHead, closes: answerCloses)
+        answerCloses = form.closes
+        headBytesSent = connection.write(bound: form.bound(head)) { form.write(head, into: $0) }
+        writing = last ? .done : .body(form.framing)
     }
 
     /// An answer that overtakes its request's body can keep the connection only if little of the body is left.
@@ -467,7 +466,9 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private func abort() {
         guard !isClosed else { return }
         switch writing {
-        case .body(.length), .body(.chunked), .body(.untilClose), .done: closeAfterFlush()
+        case .body(.length), .body(.chunked), .done: closeAfterFlush()
+        // An end would make what has been sent a whole body.
+        case .body(.untilClose): close(reset: true)
         default: close()
         }
     }
@@ -479,10 +480,10 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         released()
     }
 
-    private func close() {
+    private func close(reset: Bool = false) {
         guard !isClosed else { return }
         isClosed = true
-        connection.closeNow()
+        connection.closeNow(reset: reset)
         released()
     }
 

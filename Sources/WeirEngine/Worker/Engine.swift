@@ -11,6 +11,8 @@ package struct EngineOptions: Sendable {
     package var portMap: [Int: Int] = [:]
     /// The `server` response header; `nil` passes the upstream's on.
     package var serverName: String? = "weir"
+    /// HTTP/1.0 requests are served instead of answered 426.
+    package var acceptsHTTP10 = false
     /// Called on a worker's thread when a generation waits for `Engine.releaseRetired`.
     package var onRetired: @Sendable () -> Void = {}
 
@@ -77,10 +79,13 @@ package final class Engine: Sendable {
     package func start() {
         signal(SIGPIPE, SIG_IGN)
         for (index, mailbox) in mailboxes.enumerated() {
-            let serverName = options.serverName
+            let options = options
             let retired = retired
             let thread = Thread.start(name: "worker-\(index)") {
-                Worker(index: index, mailbox: mailbox, serverName: ServerName(serverName), retired: retired).run()
+                let worker = Worker(
+                    index: index, mailbox: mailbox, serverName: ServerName(options.serverName), retired: retired)
+                worker.acceptsHTTP10 = options.acceptsHTTP10
+                worker.run()
             }
             state.withLock { $0.threads.append(thread) }
         }

@@ -38,6 +38,7 @@ struct ParsedRequest: Equatable {
     var authority: String
     var host: String
     var framing: BodyFraming
+    var minorVersion: UInt8
     var keepAlive: Bool
     var expectsContinue: Bool
     var wantsUpgrade: Bool
@@ -53,6 +54,7 @@ struct ParsedRequest: Equatable {
         authority = text(head.authority)
         host = text(head.host)
         framing = head.framing
+        minorVersion = head.minorVersion
         keepAlive = head.keepAlive
         expectsContinue = head.expectsContinue
         wantsUpgrade = head.wantsUpgrade
@@ -103,9 +105,10 @@ struct MovingBytes: ~Copyable {
 
 /// Parses a request that arrives cut before each of `cuts`.
 func parseRequest(
-    _ bytes: [UInt8], cuts: [Int] = [], limits: H1Limits = H1Limits(), scheme: Scheme = .http
+    _ bytes: [UInt8], cuts: [Int] = [], limits: H1Limits = H1Limits(), scheme: Scheme = .http,
+    acceptsHTTP10: Bool = false
 ) -> Outcome<ParsedRequest> {
-    var parser = H1Parser(limits: limits, scheme: scheme)
+    var parser = H1Parser(limits: limits, scheme: scheme, acceptsHTTP10: acceptsHTTP10)
     let head = RequestHead()
     defer { head.free() }
     return feed(bytes, cuts) { start, count in

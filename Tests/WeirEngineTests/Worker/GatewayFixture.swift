@@ -17,10 +17,14 @@ final class GatewayFixture: Sendable {
         return Int(Socket.localAddress(socket).port)
     }
 
-    init(origins: [Int], workers: Int = 1, configure: (inout ClusterSpec) -> Void = { _ in }) throws {
+    init(
+        origins: [Int], workers: Int = 1, configure: (inout ClusterSpec) -> Void = { _ in },
+        options adjust: (inout EngineOptions) -> Void = { _ in }
+    ) throws {
         var options = EngineOptions()
         options.workers = workers
         options.bind = "127.0.0.1"
+        adjust(&options)
         engine = Engine(options: options)
         engine.start()
         var last: [ListenerProblem] = []

@@ -23,6 +23,7 @@ import WeirServer
         #expect(options.drainDelaySeconds == 0)
         #expect(options.drainSeconds == 20)
         #expect(options.serverName == "weir")
+        #expect(!options.acceptsHTTP10)
         #expect(options.logLevel == .info)
         #expect(options.takesSignals)
     }
@@ -33,7 +34,7 @@ import WeirServer
             "--workers", "3",
             "--listen-map", "80=8080", "--listen-map", "443=8443", "--bind", "::1", "--drain-delay", "1.5",
             "--drain-seconds", "3",
-            "--server-name", "pass", "--log-level", "debug")
+            "--server-name", "pass", "--http10", "--log-level", "debug")
         #expect(options.configPaths == ["a", "b"])
         #expect(options.admin.port == 0)
         #expect(options.health == nil)
@@ -43,6 +44,7 @@ import WeirServer
         #expect(options.drainDelaySeconds == 1.5)
         #expect(options.drainSeconds == 3)
         #expect(options.serverName == nil)
+        #expect(options.acceptsHTTP10)
         #expect(options.logLevel == .debug)
     }
 
