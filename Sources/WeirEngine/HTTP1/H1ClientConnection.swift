@@ -188,6 +188,8 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             // Bytes nobody asked for: the connection cannot be trusted with a request (response splitting).
             return close()
         }
+        // As above, though the next request waits to be written already: the connection is as good as closed by its peer.
+        if isReused, connection.bytesTaken == 0 { return lost(0, unsentIntact: true) }
         if isPaused || isParsing || !held.isEmpty {
             held.append(slice, pool: host.loop.pool)
             return

@@ -20,6 +20,40 @@ import WeirTestSupport
             clusters: [ClusterPlan(id: 0, spec: spec)], clusterCapacity: 1)
     }
 
+    /// Both are there in one wake-up, the request first: its bytes have not been written when the answer is read.
+    @Test func anAnswerNobodyAskedForIsNotTakenForTheNextRequests() throws {
+        let isAsked = Flag()
+        let isSent = Flag()
+        let connections = Guarded(0)
+        let origin = try OriginServer(raw: { reader, socket in
+            let isFirst = connections.withLock { count in
+                count += 1
+                return count == 1
+            }
+            while let head = try reader.nextHead() {
+                let target = head.target
+                try socket.send("HTTP/1.1 200 OK\r\nContent-Length: \(target.utf8.count)\r\n\r\n\(target)")
+                guard isFirst else { continue }
+                while !isAsked.isRaised { usleep(1000) }
+                try socket.send("HTTP/1.1 200 OK\r\nX-Evil: 1\r\nContent-Length: 4\r\n\r\nevil")
+                isSent.raise()
+            }
+        })
+        defer { origin.stop() }
+        let gateway = try SteppedGateway(origins: [origin.port])
+        var client = try gateway.client()
+        try client.socket.send("GET /first HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        #expect(try gateway.answer(&client).text == "/first")
+        // The kernel tells of what was ready last time first, unless it has been asked again.
+        for _ in 0..<2 { gateway.worker.loop.tick(wait: false) }
+        try client.socket.send("GET /second HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        isAsked.raise()
+        try eventually("the unasked answer is sent") { isSent.isRaised }
+        let answer = try gateway.answer(&client)
+        #expect(answer.text == "/second" && answer["x-evil"] == nil)
+        #expect(origin.acceptedConnections == 2)
+    }
+
     @Test func aRequestOnAResetConnectionGoesOverAFreshOne() throws {
         let resets = Flag()
         let origin = try OriginServer { request, socket in
