@@ -102,6 +102,7 @@ package final class Bootstrap {
         engineOptions.portMap = options.portMap
         engineOptions.serverName = options.serverName
         engineOptions.acceptsHTTP10 = options.acceptsHTTP10
+        engineOptions.limits = ConnectionLimits(descriptors: DescriptorLimit.raise())
         engineOptions.onRetired = { handle.post { door.open()?.releaseRetired() } }
         let engine = Engine(options: engineOptions)
         door.lead(to: engine)

@@ -14,6 +14,8 @@ struct ProxyError: Error, Equatable {
         /// The connection could not be opened.
         case connectFailure
         case connectTimeout
+        /// There are as many connections as there may be.
+        case overflow
         /// Bytes that are no valid HTTP.
         case protocolError
         /// A body or a head made no progress within its limit.

@@ -26,6 +26,12 @@ class ServerHost {
     /// Accepted connections since the start.
     var acceptedCount = 0
 
+    /// Connections to endpoints, from their opening to the close of their descriptor.
+    var upstreamCount = 0
+    var maxUpstreams = Int.max
+    /// Requests that got no connection because there were `maxUpstreams`.
+    var overflowCount = 0
+
     init(loop: Loop) {
         self.loop = loop
         var seed: (UInt64, UInt64) = (0, 0)
@@ -57,6 +63,9 @@ class ServerHost {
     func makePool(to address: EndpointAddress, _ plan: ClusterPlan) -> ConnectionPool {
         ConnectionPool(host: self, address: address, plan: plan)
     }
+
+    /// Whether one more connection to an endpoint may be opened.
+    func hasRoomForUpstream() -> Bool { upstreamCount < maxUpstreams }
 
     /// Adds the headers every answer of our own carries.
     func stampResponse(_ head: ResponseHead) {

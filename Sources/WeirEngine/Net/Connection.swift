@@ -60,6 +60,9 @@ class Connection: LoopSource {
     /// The peer has left, as far as can be told while its bytes are not being read.
     var peerHasGone: Bool { descriptor >= 0 && Socket.peerHasGone(descriptor) }
 
+    /// What the descriptor counts against, until it is closed.
+    var permits: ListenerPermits?
+
     /// Bytes the kernel has taken since `markExchange`.
     private(set) var bytesTaken = 0
     let peer: SocketAddress
@@ -326,7 +329,7 @@ class Connection: LoopSource {
         let fd = descriptor
         detach()
         if reset { Socket.resetOnClose(fd) }
-        Socket.close(fd)
+        close(fd)
         out.removeAll()
         loop.letGo(self)
     }
@@ -338,9 +341,15 @@ class Connection: LoopSource {
         detach()
         // The handler may move the queue to another connection, so it is told before the queue goes.
         tellFailure(code, unsentIntact: unsentIntact)
-        Socket.close(fd)
+        close(fd)
         out.removeAll()
         loop.letGo(self)
+    }
+
+    private func close(_ fd: Int32) {
+        Socket.close(fd)
+        permits?.give()
+        permits = nil
     }
 
     deinit { precondition(phase == .closed, "a connection died open") }

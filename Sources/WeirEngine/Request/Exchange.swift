@@ -132,7 +132,8 @@ final class Exchange: MessageSink {
             return leased
         }
         guard let leased else {
-            return answer(.failure(ProxyError(source: .upstream, cause: .connectFailure)))
+            let cause = worker.upstreamCount < worker.maxUpstreams ? ProxyError.Cause.connectFailure : .overflow
+            return answer(.failure(ProxyError(source: .upstream, cause: cause)))
         }
         upstream = leased
         sentAt = worker.loop.now

@@ -42,6 +42,8 @@ enum LocalReply {
             "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
         case .connectTimeout:
             "upstream connect error or disconnect/reset before headers. reset reason: connection timeout"
+        case .overflow:
+            "upstream connect error or disconnect/reset before headers. reset reason: overflow"
         case .protocolError:
             "upstream connect error or disconnect/reset before headers. reset reason: protocol error"
         case .connectionClosed, .cancelled, .timeout:
@@ -57,6 +59,9 @@ enum LocalReply {
         defer { host.recycle(head) }
         let text = UnsafeRawBufferPointer(start: body.utf8Start, count: body.utf8CodeUnitCount)
         Self.fill(head, status: status, body: text, host: host)
+        if case .failure(let error) = self, error.cause == .overflow {
+            head.block.append(.xEnvoyOverloaded, "x-envoy-overloaded", value: "true")
+        }
         let bodyless = text.isEmpty || stream.requestHead.method == .head
         if stream.requestHead.method == .head { head.framing = .none }
         stream.send(.response(head, last: bodyless))

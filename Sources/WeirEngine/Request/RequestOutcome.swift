@@ -37,6 +37,7 @@ extension RequestRecord {
         switch error.cause {
         case .connectFailure: note(.upstreamConnectFailure, .connectFailure)
         case .connectTimeout: note(.upstreamConnectFailure, .connectTimeout)
+        case .overflow: note(.upstreamOverflow, .upstreamOverflow)
         case .protocolError: note(.upstreamProtocolError, .upstreamProtocolError)
         case .connectionClosed, .timeout: note(.upstreamClosed, .connectionTermination)
         case .cancelled: note(.localReset, .internalError)
@@ -54,7 +55,7 @@ extension RequestRecord {
         case .protocolError:
             if status == 0 { status = error.status }
             note(.downstreamProtocolError, .codecError)
-        case .connectionClosed, .connectFailure, .connectTimeout:
+        case .connectionClosed, .connectFailure, .connectTimeout, .overflow:
             note(.downstreamLeft, .downstreamDisconnect)
         }
     }

@@ -60,6 +60,9 @@ final class Cluster {
         endpoints = EndpointList([])
     }
 
+    /// Closes one connection that waits for a request; `false` when none does.
+    func closeIdle() -> Bool { endpoints.all.contains { $0.pool.closeIdle() } }
+
     var connectionCount: Int { endpoints.all.reduce(0) { $0 + $1.pool.connectionCount } }
 
     /// Cuts every connection; only when the worker ends.

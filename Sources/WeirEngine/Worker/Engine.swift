@@ -13,6 +13,7 @@ package struct EngineOptions: Sendable {
     package var serverName: String? = "weir"
     /// HTTP/1.0 requests are served instead of answered 426.
     package var acceptsHTTP10 = false
+    package var limits = ConnectionLimits()
     /// Called on a worker's thread when a generation waits for `Engine.releaseRetired`.
     package var onRetired: @Sendable () -> Void = {}
 
@@ -47,6 +48,13 @@ package final class Engine: Sendable {
         var localPort: Int
     }
 
+    /// A listener the workers do not have yet: a socket for each, and what their connections count against.
+    private struct OpenedListener {
+        var sockets: [Int32]
+        var slot: Int
+        var permits: ListenerPermits
+    }
+
     private struct State {
         var threads: [pthread_t] = []
         /// Open listeners and their slot numbers.
@@ -63,6 +71,7 @@ package final class Engine: Sendable {
     private let options: EngineOptions
     private let mailboxes: [Mailbox<WorkerMessage>]
     private let retired: RetiredSnapshots
+    private let clientPermits: Permits
     /// Written by the control thread only; the lock is for readers of `listeningPorts`.
     private let state = Guarded(State())
 
@@ -71,6 +80,7 @@ package final class Engine: Sendable {
         self.options = options
         mailboxes = (0..<options.workers).map { _ in Mailbox<WorkerMessage>() }
         retired = RetiredSnapshots(notify: options.onRetired)
+        clientPermits = Permits(limit: options.limits.clients)
     }
 
     // MARK: Life
@@ -85,6 +95,7 @@ package final class Engine: Sendable {
                 let worker = Worker(
                     index: index, mailbox: mailbox, serverName: ServerName(options.serverName), retired: retired)
                 worker.acceptsHTTP10 = options.acceptsHTTP10
+                worker.maxUpstreams = max(options.limits.upstreams / options.workers, 1)
                 worker.run()
             }
             state.withLock { $0.threads.append(thread) }
@@ -113,7 +124,7 @@ package final class Engine: Sendable {
         var problems: [ListenerProblem] = []
         var slots: [Int] = []
         var listening: [ListeningPort] = []
-        var opened: [(sockets: [Int32], slot: Int)] = []
+        var opened: [OpenedListener] = []
         var open = state.withLock { $0.slots }
         var wanted: Set<ListenerKey> = []
         for plan in snapshot.listeners {
@@ -144,7 +155,10 @@ package final class Engine: Sendable {
         for (index, mailbox) in mailboxes.enumerated() {
             // First the generation, then the sockets that lead to it.
             mailbox.post(.adopt(snapshot, slots: slots, ticket: ticket))
-            for listener in opened { mailbox.post(.listen(socket: listener.sockets[index], slot: listener.slot)) }
+            for listener in opened {
+                mailbox.post(
+                    .listen(socket: listener.sockets[index], slot: listener.slot, permits: listener.permits))
+            }
             for slot in gone.values { mailbox.post(.unlisten(slot: slot)) }
         }
         state.withLock {
@@ -155,9 +169,7 @@ package final class Engine: Sendable {
     }
 
     /// Opens one socket a worker on the same port.
-    private func openListener(
-        _ key: ListenerKey, _ opened: inout [(sockets: [Int32], slot: Int)]
-    ) throws(SocketError) -> Int {
+    private func openListener(_ key: ListenerKey, _ opened: inout [OpenedListener]) throws(SocketError) -> Int {
         guard let port = UInt16(exactly: key.localPort), port > 0 else {
             throw SocketError(operation: "listen on port \(key.localPort)", code: EINVAL)
         }
@@ -191,7 +203,8 @@ package final class Engine: Sendable {
             state.ownPorts.insert(key.localPort)
             return state.nextSlot
         }
-        opened.append((sockets, slot))
+        let permits = ListenerPermits(process: clientPermits, limit: options.limits.clientsPerListener)
+        opened.append(OpenedListener(sockets: sockets, slot: slot, permits: permits))
         return slot
     }
 

@@ -3,6 +3,8 @@
 /// Plain counts; totals since the start unless named otherwise.
 package struct EngineStats: Sendable, Equatable {
     package var acceptedConnections = 0
+    /// Client connections closed at once because the process or their listener had as many as it may.
+    package var refusedConnections = 0
     /// Client connections open now.
     package var activeConnections = 0
     package var requests = 0
@@ -10,6 +12,8 @@ package struct EngineStats: Sendable, Equatable {
     package var activeExchanges = 0
     /// Connections to endpoints open now, idle ones included.
     package var upstreamConnections = 0
+    /// Requests answered 503 because a worker had as many connections to endpoints as it may.
+    package var upstreamOverflows = 0
     /// Configuration generations held by workers now, summed over workers: one each when nothing old is pinned.
     package var pinnedGenerations = 0
     /// Pooled chunks handed out now.
@@ -18,24 +22,28 @@ package struct EngineStats: Sendable, Equatable {
     package init() {}
 
     init(
-        acceptedConnections: Int, activeConnections: Int, requests: Int, activeExchanges: Int, upstreamConnections: Int,
-        pinnedGenerations: Int, buffersInUse: Int
+        acceptedConnections: Int, refusedConnections: Int, activeConnections: Int, requests: Int, activeExchanges: Int,
+        upstreamConnections: Int, upstreamOverflows: Int, pinnedGenerations: Int, buffersInUse: Int
     ) {
         self.acceptedConnections = acceptedConnections
+        self.refusedConnections = refusedConnections
         self.activeConnections = activeConnections
         self.requests = requests
         self.activeExchanges = activeExchanges
         self.upstreamConnections = upstreamConnections
+        self.upstreamOverflows = upstreamOverflows
         self.pinnedGenerations = pinnedGenerations
         self.buffersInUse = buffersInUse
     }
 
     mutating func add(_ other: EngineStats) {
         acceptedConnections += other.acceptedConnections
+        refusedConnections += other.refusedConnections
         activeConnections += other.activeConnections
         requests += other.requests
         activeExchanges += other.activeExchanges
         upstreamConnections += other.upstreamConnections
+        upstreamOverflows += other.upstreamOverflows
         pinnedGenerations += other.pinnedGenerations
         buffersInUse += other.buffersInUse
     }

@@ -125,7 +125,10 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     }
 
     func accepted(_ descriptor: Int32, from peer: SocketAddress, slot: Int) {
-        guard connectionCount < LocalExchange.maxConnections else { return Socket.close(descriptor) }
+        // Those whose last bytes are going out have a descriptor as well.
+        guard connectionCount + loop.closingCount < LocalExchange.maxConnections else {
+            return Socket.close(descriptor)
+        }
         Socket.setNoDelay(descriptor)
         let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor, peer: peer)
         _ = H1ServerConnection(

@@ -5,7 +5,7 @@ enum WorkerMessage: Sendable {
     /// Serve this generation from now on. `slots[i]` is the listener slot of the snapshot's i-th listener, -1 when it has none.
     case adopt(Snapshot, slots: [Int], ticket: AdoptionTicket)
     /// Accept on this socket, which the worker owns from now on.
-    case listen(socket: Int32, slot: Int)
+    case listen(socket: Int32, slot: Int, permits: ListenerPermits? = nil)
     /// Take what is queued, then close the listener. Connections it accepted stay.
     case unlisten(slot: Int)
     case stats(StatsCollector)
@@ -28,6 +28,11 @@ class Worker: ServerHost, AcceptorOwner {
     private let serverName: ServerName
     private let retired: RetiredSnapshots
     private var acceptors: [Int: Acceptor] = [:]
+    /// By slot; absent where connections are not counted.
+    private var permits: [Int: ListenerPermits] = [:]
+    private var refusedCount = 0
+    /// Where the search for an idle upstream connection went on last.
+    private var roomCursor = 0
     private var inbox: MailboxReader<WorkerMessage>?
 
     private var current: PinnedSnapshot?
@@ -96,10 +101,12 @@ class Worker: ServerHost, AcceptorOwner {
         case .adopt(let snapshot, let slots, let ticket):
             adopt(snapshot, slots)
             ticket.adopted()
-        case .listen(let socket, let slot):
+        case .listen(let socket, let slot, let permits):
+            self.permits[slot] = permits
             acceptors[slot] = Acceptor(loop: loop, socket: socket, slot: slot, owner: self)
         case .unlisten(let slot):
             acceptors.removeValue(forKey: slot)?.close()
+            permits[slot] = nil
         case .stats(let collector):
             collector.add(stats)
         case .drain(let ticket):
@@ -110,21 +117,24 @@ class Worker: ServerHost, AcceptorOwner {
     }
 
     private var stats: EngineStats {
-        var clusterConnections = 0
-        for id in 0..<clusterCapacity {
-            clusterConnections += clusters[id]?.takeUnretainedValue().connectionCount ?? 0
-        }
-        return EngineStats(
-            acceptedConnections: acceptedCount, activeConnections: connectionCount, requests: requestCount,
-            activeExchanges: activeExchanges, upstreamConnections: clusterConnections,
+        EngineStats(
+            acceptedConnections: acceptedCount, refusedConnections: refusedCount, activeConnections: connectionCount,
+            requests: requestCount, activeExchanges: activeExchanges, upstreamConnections: upstreamCount,
+            upstreamOverflows: overflowCount,
             pinnedGenerations: older.count + (current == nil ? 0 : 1), buffersInUse: loop.pool.inUse)
     }
 
     // MARK: Connections
 
     func accepted(_ descriptor: Int32, from peer: SocketAddress, slot: Int) {
+        let permits = permits[slot]
+        guard permits?.take() ?? true else {
+            refusedCount += 1
+            return Socket.close(descriptor)
+        }
         Socket.setNoDelay(descriptor)
         let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor, peer: peer)
+        connection.permits = permits
         // The host's list keeps it until it closes.
         _ = H1ServerConnection(
             host: self, connection: connection,
@@ -257,6 +267,18 @@ class Worker: ServerHost, AcceptorOwner {
         let entry = Unmanaged.passRetained(Cluster(host: self, plan: plan.takeUnretainedValue()))
         clusters[index] = entry
         return entry
+    }
+
+    /// Makes room where there is none: an idle connection of any cluster closes for the sake of one that is needed.
+    override func hasRoomForUpstream() -> Bool {
+        if super.hasRoomForUpstream() { return true }
+        // With every connection serving a request, the one that asks has none: then there is nothing to look for.
+        guard upstreamCount >= activeExchanges else { return false }
+        for _ in 0..<clusterCapacity {
+            roomCursor = roomCursor + 1 < clusterCapacity ? roomCursor + 1 : 0
+            if clusters[roomCursor]?.takeUnretainedValue().closeIdle() == true { return true }
+        }
+        return false
     }
 
     /// The current generation, held until `unpin`.

@@ -9,7 +9,8 @@ final class SteppedGateway {
     let port: Int
     private let mailbox = Mailbox<WorkerMessage>()
 
-    init(origins: [Int] = [], configure: (inout ClusterSpec) -> Void = { _ in }) throws {
+    init(origins: [Int] = [], permits: ListenerPermits? = nil, configure: (inout ClusterSpec) -> Void = { _ in }) throws
+    {
         worker = Worker(
             index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
         worker.loop.holdTime()
@@ -18,7 +19,7 @@ final class SteppedGateway {
         port = Int(Socket.localAddress(socket).port)
         let snapshot = try GatewayFixture.snapshot(listeners: [port], origins: origins, configure: configure)
         mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
-        mailbox.post(.listen(socket: socket, slot: 0))
+        mailbox.post(.listen(socket: socket, slot: 0, permits: permits))
         worker.loop.tick(wait: true)
     }
 

@@ -38,7 +38,7 @@ class ConnectionPool {
 
     /// A connection for one request: an idle one, or a new one that may still be connecting.
     ///
-    /// Fails when the kernel refuses outright (out of descriptors or ports, no route).
+    /// Fails when the kernel refuses outright (out of descriptors or ports, no route), or the worker has as many as it may.
     func lease(to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
         if let connection = idle.popLast() {
             return connection._withUnsafeGuaranteedRef {
@@ -53,11 +53,16 @@ class ConnectionPool {
     }
 
     private func open() -> H1ClientConnection? {
+        guard host.hasRoomForUpstream() else {
+            host.overflowCount += 1
+            return nil
+        }
         guard case .success(let opened) = address.withSockAddr({ Socket.connect($0, $1) }) else { return nil }
         let connection = H1ClientConnection(
             host: host, pool: self, descriptor: opened.descriptor, established: opened.established,
             connectMilliseconds: plan.connectTimeoutMilliseconds)
         all[ObjectIdentifier(connection)] = connection
+        host.upstreamCount += 1
         return connection
     }
 
@@ -92,6 +97,14 @@ class ConnectionPool {
             }
         }
         all[ObjectIdentifier(connection)] = nil
+        host.upstreamCount -= 1
+    }
+
+    /// Closes one connection that waits for a request; `false` when none does.
+    func closeIdle() -> Bool {
+        guard let oldest = idle.first?.takeUnretainedValue() else { return false }
+        oldest.close()
+        return true
     }
 
     /// Closes what is idle; what is busy ends with its request.
