@@ -389,7 +389,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     override func exchangeEnded() {
         sink = nil
-        guard !isClosed else { return }
+        guard !isClosed else { return giveHeadBack() }
         guard case .done = writing else { return abort() }
         if case .body = reading {
             guard !answerCloses, mayDiscardRest() else { return closeAfterFlush() }
@@ -404,11 +404,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     private func mayDiscardRest() -> Bool {
-        switch requestHead.framing {
-        case .length(let length): length <= UInt64(H1ServerLimits.discardedBodyBytes)
-        case .chunked: true
-        case .none, .untilClose: true
-        }
+        guard case .length(let length) = requestHead.framing else { return true }
+        return length <= UInt64(H1ServerLimits.discardedBodyBytes)
     }
 
     private func nextRequest() {
@@ -489,7 +486,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func released() {
         unparsed.removeAll()
-        giveHeadBack()
+        // An exchange that cuts its answer off still has its record to write.
+        if sink == nil { giveHeadBack() }
         host.loop.releaseLater(self)
         host.closed(self)
     }
