@@ -57,6 +57,8 @@ struct BufferPool {
         state.initialize(to: State())
     }
 
+    /// Chunks waiting to be handed out again.
+    var freeCount: Int { state.pointee.freeCount }
     /// Chunks handed out and not yet returned.
     var inUse: Int { state.pointee.inUse }
 

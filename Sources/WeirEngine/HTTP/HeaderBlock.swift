@@ -19,9 +19,11 @@ struct HeaderField {
 ///
 /// Room for lines is allocated once and reused with the head that owns it. Values Weir makes itself go into `arena`.
 struct HeaderBlock: ~Copyable {
-    /// Lines a peer may send (Istio's gateway: 100), and room for those Weir adds.
+    /// Lines a peer may send (Istio's gateway: 100).
     static let maxReceived = 100
-    static let capacity = maxReceived + 64
+    /// Lines Weir may add.
+    static let maxOwn = 64
+    static let capacity = maxReceived + maxOwn
     private static let arenaBytes = 1024
 
     let fields: UnsafeMutablePointer<HeaderField>

@@ -57,6 +57,16 @@ import WeirConfig
         #expect(document.diagnostics.first?.location.line == 17)
     }
 
+    @Test(arguments: [(64, true), (65, false)])
+    func mergesNestNoDeeperThanTheLimit(levels: Int, isTaken: Bool) {
+        // Each merges the one before.
+        let merges = (1...levels).map { "m\($0): &m\($0) {<<: *m\($0 - 1)}" }
+        let lines = ["m0: &m0 {a: b}"] + merges + ["labels: *m\(levels)"]
+        let document = decodeOne(head + lines.joined(separator: "\n").indented(2))
+        #expect(document.diagnostics.contains { $0.message.contains("nested too deeply") } != isTaken)
+        #expect(document.resources.count == (isTaken ? 1 : 0))
+    }
+
     @Test func takesStarsInTextForText() {
         let document = decodeOne(head + "spec:\n  a: &a \"*b *c\"\n  d: *a\n  \"*e\": '? *f'\n")
         #expect(document.resources.count == 1)

@@ -143,6 +143,9 @@ struct H1ParserRefusalTests {
         #expect(request(String(repeating: "M", count: 100)) == .refused(.malformed))
         let names = (0...H1Framing.maxConnectionOptions).map { "n\($0)" }.joined(separator: ",")
         #expect(refusal("Connection: \(names)\r\n") == .refused(.malformed))
+        let most32 = (0..<H1Framing.maxConnectionOptions).map { "n\($0)" }.joined(separator: ",")
+        #expect(accepted("GET / HTTP/1.1\r\nHost: h\r\nConnection: \(most32)\r\n\r\n") != nil)
+        #expect(refusal("Connection: \(most32)\r\nConnection: close\r\n") == .refused(.malformed))
         #expect(refusal("Connection: a b\r\n") == .refused(.malformed))
     }
 

@@ -124,6 +124,41 @@ private final class LastWords: ConnectionHandler {
         #expect(sent > 1024 * 1024 && sent < 2 * 1024 * 1024, "\(sent) bytes")
     }
 
+    @Test func theFeederWaitsAbove256KiBAndGoesOnAt64() {
+        let loop = Loop()
+        var pair: [Int32] = [0, 0]
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        precondition(socketpair(AF_UNIX, kind, 0, &pair) == 0)
+        defer { close(pair[0]) }
+        let connection = HandledConnection<Counter>(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let handler = Counter(connection)
+        // Until the kernel takes nothing more.
+        let piece = [UInt8](repeating: 1, count: 1024)
+        while connection.queuedBytes == 0 {
+            piece.withUnsafeBytes { connection.write(copying: $0) }
+            loop.tick(wait: false)
+        }
+        while connection.queuedBytes < 256 * 1024 - 1024 {
+            #expect(!connection.isCongested)
+            piece.withUnsafeBytes { connection.write(copying: $0) }
+        }
+        let last = [UInt8](repeating: 1, count: 256 * 1024 - connection.queuedBytes)
+        last.dropLast().withUnsafeBytes { connection.write(copying: $0) }
+        #expect(!connection.isCongested)
+        last.suffix(1).withUnsafeBytes { connection.write(copying: $0) }
+        #expect(connection.isCongested)
+        connection.noteCongestion()
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while handler.rooms == 0 {
+            #expect(connection.queuedBytes > 64 * 1024)
+            _ = read(pair[0], &buffer, buffer.count)
+            loop.tick(wait: false)
+        }
+        #expect(connection.queuedBytes <= 64 * 1024 && handler.rooms == 1)
+        connection.closeNow()
+        loop.tick(wait: false)
+    }
+
     @Test func aFastPeerGetsFourReadsAWakeUp() {
         let loop = Loop()
         var pair: [Int32] = [0, 0]
@@ -132,7 +167,7 @@ private final class LastWords: ConnectionHandler {
         defer { close(pair[0]) }
         var size: Int32 = 4_000_000
         setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        let connection = Connection(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let connection = HandledConnection<Counter>(loop: loop, accepted: pair[1], peer: SocketAddress())
         let handler = Counter(connection)
         let piece = [UInt8](repeating: 2, count: 16 * 1024)
         while send(pair[0], piece, piece.count, Int32(MSG_NOSIGNAL)) > 0 {}
@@ -147,12 +182,13 @@ private final class LastWords: ConnectionHandler {
 /// Counts what it gets.
 private final class Counter: ConnectionHandler {
     var reads = 0
+    var rooms = 0
 
-    init(_ connection: Connection) { connection.setHandler(self) }
+    init(_ connection: HandledConnection<Counter>) { connection.setHandler(self) }
 
     func received(_ slice: consuming ByteSlice) { reads += 1 }
     func receivedEnd() {}
-    func writeRoomAvailable() {}
+    func writeRoomAvailable() { rooms += 1 }
     func connectionFailed(_ code: Int32, unsentIntact: Bool) {}
     func connectionDeadlinePassed() {}
     func connected() {}

@@ -45,6 +45,23 @@ import WeirTestSupport
         #expect(try client.request("GET", "/y").text == "/y?")
     }
 
+    @Test func connectionsOverTheLimitAreClosedAtOnce() throws {
+        let servers = LocalServers(name: "test")
+        let port = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }
+        servers.start()
+        defer { servers.stop() }
+        var clients = try (0..<512).map { _ in try TestClient(port: port) }
+        #expect(try clients[511].request().status == 200)
+        var refused = try TestClient(port: port)
+        #expect(try refused.hasEnded())
+        #expect(try clients[0].request().status == 200)
+        clients.removeLast()
+        try eventually("there is room again") {
+            guard var late = try? TestClient(port: port) else { return false }
+            return (try? late.request().status) == 200
+        }
+    }
+
     @Test func aPortThatIsTakenIsSaid() throws {
         let servers = LocalServers(name: "local")
         let port = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }

@@ -292,6 +292,51 @@ import WeirTestSupport
         }
     }
 
+    @Test func noMoreThanOneReadIsTakenBehindTheRequestBeingServed() throws {
+        let mayAnswer = TestSignal()
+        let origin = try OriginServer { request, socket in
+            if request.target == "/first" { try mayAnswer.wait("the answer may be sent") }
+            try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            return true
+        }
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        var client = try gateway.client()
+        let first = "GET /first HTTP/1.1\r\nHost: example.com\r\n\r\n"
+        try client.socket.send(first)
+        try eventually("the request is being served") { origin.requests.count == 1 }
+        let requests = String(repeating: "GET /next HTTP/1.1\r\nHost: example.com\r\n\r\n", count: 20_000)
+        let sender = client.socket
+        let crew = TestCrew(1) { _ in try sender.send(requests) }
+        var held = -1
+        try eventually("the gateway has stopped reading") {
+            usleep(50_000)
+            let now = try gateway.stats().buffersInUse
+            defer { held = now }
+            return now == held
+        }
+        #expect(held <= 4, "\(held) buffers are held")
+        mayAnswer.raise()
+        for _ in 0...20_000 { #expect(try client.response().status == 200) }
+        try crew.join()
+    }
+
+    @Test func theFullestHeadsHaveRoomForTheGatewaysLines() throws {
+        let lines = (0..<98).map { "X-Line-\($0): \($0)\r\n" }.joined()
+        let origin = try OriginServer { _, socket in
+            try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\(lines)X-Last: 1\r\n\r\nok")
+            return true
+        }
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        var client = try gateway.client()
+        try client.socket.send("GET / HTTP/1.1\r\nHost: example.com\r\n\(lines)X-Last: 1\r\n\r\n")
+        let answer = try client.response()
+        #expect(answer.status == 200 && answer["x-last"] == "1" && answer["server"] == "weir")
+        let request = try #require(origin.requests.first)
+        #expect(request["x-last"] == "1" && request["x-request-id"] != nil && request.headers.count > 100)
+    }
+
     @Test func manyForwardedForLinesBecomeOne() throws {
         let origin = try OriginServer(name: "a")
         defer { origin.stop() }
