@@ -91,6 +91,27 @@ import WeirTestSupport
         #expect(origin.acceptedConnections == 5)
     }
 
+    @Test(arguments: ["garbage", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", "HTTP/1.1 408 Timeout\r\n\r\n"])
+    func bytesOnAnIdleConnectionCloseIt(bytes: String) throws {
+        let mayTalk = TestSignal()
+        let origin = try OriginServer { request, socket in
+            try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            if request.target == "/first" {
+                try mayTalk.wait("the answer has arrived")
+                try socket.send(bytes)
+            }
+            return true
+        }
+        defer { origin.stop() }
+        let gateway = try GatewayFixture(origins: [origin.port])
+        var client = try gateway.client()
+        #expect(try client.request("GET", "/first").text == "ok")
+        mayTalk.raise()
+        try eventually("the connection is closed") { try gateway.stats().upstreamConnections == 0 }
+        #expect(try client.request("GET", "/second").text == "ok")
+        #expect(origin.acceptedConnections == 2)
+    }
+
     @Test(arguments: [100, 101])
     func informationalAnswersAreBounded(count: Int) throws {
         let origin = try OriginServer { _, socket in

@@ -70,6 +70,9 @@ class ConnectionPool {
     ///
     /// `false` when none opens.
     func replace(_ stale: H1ClientConnection, for holder: Borrowed<MessageSink>) -> Bool {
+        // The stale one is closed next: its place is free, and needed where there is but one.
+        host.upstreamCount -= 1
+        defer { host.upstreamCount += 1 }
         guard let fresh = open() else { return false }
         fresh.lease(to: holder)
         stale.handOver(to: fresh)
