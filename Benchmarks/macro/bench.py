@@ -22,11 +22,14 @@ import tempfile
 import time
 from pathlib import Path
 
-import peers as running
-import report
-
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+
+import peers as proxies  # noqa: E402
+import report  # noqa: E402
+from harness import programs  # noqa: E402
+
 # name: (path, connections, what it shows). Connections stay open for a whole sample.
 ROWS = {
     "small": ("/", 64, "GET, 128-byte body, 64 connections"),
@@ -55,13 +58,6 @@ def arguments():
     return options
 
 
-def build(directory):
-    """Compiles relay and backend."""
-    for name in ("relay", "backend"):
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", HERE / f"{name}.c", "-o", directory / name],
-                       check=True, timeout=120, stdin=subprocess.DEVNULL)
-
-
 def cores():
     """The core of the proxy and the core of everything else, and a sentence about them."""
     allowed = sorted(os.sched_getaffinity(0))
@@ -81,11 +77,11 @@ def load(port, path, connections, seconds, core):
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s",
                "-H", "Host: bench.example.com", "-s", str(HERE / "report.lua"), f"http://127.0.0.1:{port}{path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 20, stdin=subprocess.DEVNULL,
-                          preexec_fn=running.end_with_parent)
+                          preexec_fn=programs.end_with_parent)
     for line in done.stdout.splitlines():
         if line.startswith("RESULT "):
             return json.loads(line.removeprefix("RESULT "))
-    raise running.Broken(f"wrk failed: {done.stdout}{done.stderr}")
+    raise programs.Broken(f"wrk failed: {done.stdout}{done.stderr}")
 
 
 class Bench:
@@ -100,19 +96,15 @@ class Bench:
         self.problems = []
 
     def start(self):
-        self.backend_port = running.free_port()
-        self.backend = running.Program(
-            "backend", [self.options.programs / "backend", self.backend_port], self.other_core,
-            self.directory / "backend.log")
-        self.backend.wait_ready(lambda: running.get(self.backend_port, "/count")[0] == 200)
+        self.backend = programs.Backend(self.directory, self.other_core)
         for name in self.options.peers:
             try:
-                self.peers.append(running.Peer(
-                    name, self.directory, self.proxy_core, self.backend_port, self.options))
-            except running.Unavailable as reason:
+                self.peers.append(proxies.Peer(
+                    name, self.directory, self.proxy_core, self.backend.port, self.options))
+            except programs.Unavailable as reason:
                 print(f"skipped: {name}: {reason}")
         if not self.peers:
-            raise running.Broken("there is nothing to measure")
+            raise programs.Broken("there is nothing to measure")
 
     def stop(self):
         for peer in self.peers:
@@ -120,28 +112,20 @@ class Bench:
         if self.backend:
             self.backend.stop()
 
-    def counted(self):
-        """The backend's count once it stands still: requests a client left behind may still be on their way."""
-        before, deadline = -1, time.monotonic() + 2
-        while (now := int(running.get(self.backend_port, "/count")[1])) != before and time.monotonic() < deadline:
-            before = now
-            time.sleep(0.05)
-        return now
-
     def check_same_bytes(self, path):
         """Every peer must return what the backend returns."""
-        expected = running.get(self.backend_port, path)
+        expected = programs.get(self.backend.port, path)
         for peer in self.peers:
-            if running.get(peer.port, path) != expected:
+            if programs.get(peer.port, path) != expected:
                 self.problems.append(f"{peer.name} does not return the backend's bytes for {path}")
 
     def sample(self, peer, path, connections):
         """Measures one peer once."""
         load(peer.port, path, connections, 1, self.other_core)  # fills pools and caches; not measured
-        requests_before, cpu_before, begin = self.counted(), peer.program.cpu_seconds(), time.monotonic()
+        requests_before, cpu_before, begin = self.backend.count(), peer.program.cpu_seconds(), time.monotonic()
         client = load(peer.port, path, connections, self.options.seconds, self.other_core)
         elapsed = time.monotonic() - begin
-        requests = self.counted() - requests_before
+        requests = self.backend.count() - requests_before
         cpu = peer.program.cpu_seconds() - cpu_before
         errors = sum(client[kind] for kind in ("connect", "read", "write", "status", "timeout"))
         # The client leaves at most one request on each connection unanswered; a proxy that retried would count more.
@@ -191,16 +175,16 @@ def save(result, directory):
 
 def run(options, directory):
     options.programs = directory
-    build(directory)
+    programs.compile_c(HERE / "relay.c", directory / "relay")
     bench = Bench(options, directory)
     try:
-        running.which("wrk")
+        programs.which("wrk")
         bench.start()
         print(bench.layout)
         rows = [bench.row(name) for name in options.rows]
     finally:
         bench.stop()
-    versions = {peer.name: peer.version for peer in bench.peers} | {"wrk": running.version(["wrk", "-v"])}
+    versions = {peer.name: peer.version for peer in bench.peers} | {"wrk": programs.version(["wrk", "-v"])}
     save({"time": datetime.datetime.now().isoformat(timespec="seconds"), "machine": machine(), "layout": bench.layout,
           "settings": {"rounds": options.rounds, "seconds": options.seconds}, "versions": versions, "rows": rows,
           "problems": bench.problems}, options.out)
@@ -221,7 +205,7 @@ def main():
         return run(options, directory)
     except KeyboardInterrupt:
         return 130
-    except (running.Broken, running.Unavailable, subprocess.SubprocessError) as error:
+    except (programs.Broken, programs.Unavailable, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:

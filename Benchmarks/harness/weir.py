@@ -1,0 +1,107 @@
+"""Weir as benchmarks start it: one worker, its routing table as the YAML its users write, everything on or off."""
+from harness import programs
+from harness.routing import TENANT_HEADER
+
+DROPPED_METRIC = "weir_access_log_dropped_total"
+REQUESTS_METRIC = "istio_requests_total"
+
+GATEWAY_AND_ORIGIN = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata:
+  name: entry
+spec:
+  servers:
+  - port: {{number: {listen}, name: http, protocol: HTTP}}
+    hosts: ["*"]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: origin
+spec:
+  hosts: [origin.example.com]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports:
+  - {{number: 80, name: http, protocol: HTTP}}
+  endpoints:
+  - address: 127.0.0.1
+    ports: {{http: {backend}}}
+"""
+VIRTUAL_SERVICE = """\
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: {name}
+spec:
+  hosts: ["{host}"]
+  gateways: [entry]
+  http:
+"""
+ROUTE = """\
+  - match:
+    - {match}
+    route:
+    - destination: {{host: origin.example.com, port: {{number: 80}}}}
+"""
+
+
+def configuration(table, listen, backend):
+    """The YAML of a routing table."""
+    parts = [GATEWAY_AND_ORIGIN.format(listen=listen, backend=backend)]
+    if table.kind == "hosts":
+        for number, target in enumerate(table.targets()):
+            parts += [VIRTUAL_SERVICE.format(name=f"shop-{number}", host=target.host),
+                      ROUTE.format(match="uri: {prefix: /}")]
+        return "".join(parts)
+    parts.append(VIRTUAL_SERVICE.format(name="everything", host="*"))
+    for number, target in enumerate(table.targets()):
+        match = {"headers": f"headers: {{{TENANT_HEADER}: {{exact: {target.tenant}}}}}",
+                 "prefixes": f"uri: {{prefix: {table.prefix(number)}}}"}.get(table.kind, "uri: {prefix: /}")
+        parts.append(ROUTE.format(match=match))
+    return "".join(parts)
+
+
+def can_observe(program):
+    """Whether this build has metrics and an access log."""
+    return "--access-log" in programs.said_by([program, "serve", "--help"])
+
+
+class Weir:
+    """One `weir serve`, to be started with `command`; `observed` switches metrics and a text access log to a file on."""
+
+    def __init__(self, program, directory, table, backend_port, observed):
+        if not program.exists():
+            raise programs.Unavailable(f"{program} is not built")
+        if observed and not can_observe(program):
+            raise programs.Unavailable("this build of Weir has neither metrics nor access log")
+        watched = directory / "config"
+        watched.mkdir(parents=True)
+        self.port = programs.free_port()
+        self.table = table
+        self.backend_port = backend_port
+        self.file = watched / "weir.yaml"
+        self.file.write_text(configuration(table, self.port, backend_port))
+        self.command = [program, "serve", "--config", watched, "--admin", f"127.0.0.1:{programs.free_port()}",
+                        "--health", "off", "--bind", "127.0.0.1", "--workers", "1"]
+        self.access_log = self.metrics_port = None
+        if observed:
+            self.access_log = directory / "access.log"
+            self.metrics_port = programs.free_port()
+            self.command += ["--metrics", f"127.0.0.1:{self.metrics_port}", "--access-log", self.access_log,
+                             "--access-log-format", "text"]
+        elif can_observe(program):
+            self.command += ["--metrics", "off", "--access-log", "off"]
+
+    def answers(self):
+        """Whether the first route of the table leads to the origin."""
+        target = self.table.targets()[0]
+        return programs.get(self.port, target.path, target.headers() | {"Host": target.host})[0] == 200
+
+    def metric(self, name):
+        """The sum of all series of a metric."""
+        text = programs.get(self.metrics_port, "/stats/prometheus")[1].decode()
+        lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith((name + "{", name + " ")))
+        return int(sum(float(value) for _, _, value in lines))
