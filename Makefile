@@ -21,9 +21,9 @@ test: deps ## run all tests
 lint: ## check the formatting and the documentation of public declarations
 	swift format lint --strict --recursive --parallel $(wildcard Sources Tests Benchmarks Fuzz) Package.swift
 
-bench: build ## compare CPU per request with a byte relay, nginx and HAProxy; ARGS="--rounds 3"
+bench: build ## compare CPU per request with a byte relay, nginx, HAProxy and Envoy; ARGS="--rows small"
 	@.ci/deps bench
 	python3 Benchmarks/macro/bench.py $(ARGS)
 
 clean: ## remove everything that was built
-	rm -rf .build .build-tsan .build-asan .build-fuzz Benchmarks/results
+	rm -rf .build .build-tsan .build-asan .build-fuzz Benchmarks/results .build-peers

@@ -89,6 +89,15 @@ def version(command):
     return (said_by(command).splitlines() or ["?"])[0]
 
 
+def fill(template, target, **values):
+    """Writes a configuration with its @PLACES@ filled in."""
+    text = template.read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    target.write_text(text)
+    return target
+
+
 class Program:
     """One started process, pinned to a core unless that is None."""
 
@@ -133,6 +142,17 @@ class Program:
             if fields := stat_fields(pid):
                 ticks += int(fields[11]) + int(fields[12])
         return ticks / TICKS_PER_SECOND
+
+    def memory_bytes(self, kind="Pss"):
+        """Resident memory of the family; as `Pss`, pages that several processes share are divided between them."""
+        kilobytes = 0
+        for pid in self.family():
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except OSError:
+                continue
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
+        return kilobytes * 1024
 
     def stop(self):
         """Ends the program and its children by their process ids, first asking, then not."""

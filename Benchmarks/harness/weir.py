@@ -20,7 +20,7 @@ kind: ServiceEntry
 metadata:
   name: origin
 spec:
-  hosts: [origin.example.com]
+  hosts: [origin.example.com, canary.example.com]
   location: MESH_EXTERNAL
   resolution: STATIC
   ports:
@@ -46,6 +46,20 @@ ROUTE = """\
     route:
     - destination: {{host: origin.example.com, port: {{number: 80}}}}
 """
+WEIGHTED_ROUTE = """\
+  - route:
+    - destination: {{host: origin.example.com, port: {{number: 80}}}}
+      weight: {weight}
+    - destination: {{host: canary.example.com, port: {{number: 80}}}}
+      weight: {rest}
+"""
+
+
+def weighted(weight, listen, backend):
+    """The YAML of one route that divides requests between two destinations."""
+    return "".join([GATEWAY_AND_ORIGIN.format(listen=listen, backend=backend),
+                    VIRTUAL_SERVICE.format(name="everything", host="*"),
+                    WEIGHTED_ROUTE.format(weight=weight, rest=100 - weight)])
 
 
 def configuration(table, listen, backend):
@@ -70,7 +84,7 @@ def can_observe(program):
 
 
 class Weir:
-    """One `weir serve`, to be started with `command`; `observed` switches metrics and a text access log to a file on."""
+    """One `weir serve` with its files in `directory`, to be started with `command`; `observed` switches metrics and a text access log to a file on."""
 
     def __init__(self, program, directory, table, backend_port, observed):
         if not program.exists():

@@ -1,0 +1,99 @@
+"""What Weir is meant to reach, held against the rows of a run."""
+from dataclasses import dataclass
+
+import report
+
+LOGGED, BARE = "weir+log", "weir"
+IDLE_BYTES = 2048
+
+
+@dataclass(frozen=True)
+class CPURatio:
+    """Weir's CPU per request over another proxy's, in one row."""
+
+    row: str
+    other: str
+    limit: float
+
+    @property
+    def target(self):
+        """As printed."""
+        return f"<= {self.limit:.2f}"
+
+    def measure(self, row, weir):
+        """(what is compared, its value) or None when it was not measured."""
+        other = f"{weir}, {report.ONE_ROUTE}" if self.other == report.ONE_ROUTE else self.other
+        value = report.ratio_to(row["rounds"], weir, other)
+        return value and (f"CPU of {weir} x {other}", value, f"{value:.2f}")
+
+
+@dataclass(frozen=True)
+class ReloadRatio:
+    """The 99th percentile with reloads over that without."""
+
+    row: str
+    limit: float
+
+    @property
+    def target(self):
+        """As printed."""
+        return f"<= {self.limit:.2f}, 0 failed"
+
+    def measure(self, row, _):
+        """The ratio; without limit when a request failed."""
+        value = report.ratio_to(row["rounds"], "weir, reloading", "weir", "p99_us")
+        failed = row["summary"]["weir, reloading"]["errors"]
+        return value and ("p99 with reloads x without", float("inf") if failed else value,
+                          f"{value:.2f}, {failed} failed")
+
+
+@dataclass(frozen=True)
+class IdleBytes:
+    """What an idle connection keeps."""
+
+    row: str
+    state: str
+    limit: int = IDLE_BYTES
+
+    @property
+    def target(self):
+        """As printed."""
+        return f"<= {self.limit:,}"
+
+    def measure(self, row, weir):
+        """Bytes a connection."""
+        value = row["summary"].get(weir, {}).get(self.state)
+        return None if value is None else (f"bytes of an idle connection, {self.state}", value, f"{value:,.0f}")
+
+
+TARGETS = [
+    CPURatio("small", "floor", 1.15),
+    *(CPURatio("small", other, limit) for name, limit in (("nginx", 0.95), ("haproxy", 0.95), ("envoy", 0.45))
+      for other in (name, f"{name}+log")),
+    CPURatio("16k", "nginx", 1.0),
+    *(CPURatio(row, report.ONE_ROUTE, 1.1) for row in ("hosts", "headers", "prefixes")),
+    ReloadRatio("reload", 1.5),
+    IdleBytes("idle", "fresh"),
+    IdleBytes("idle", "used"),
+]
+
+
+def judge(rows):
+    """A line for each target whose row was run: met, MISSED, or not measured."""
+    by_name = {row["name"]: row for row in rows}
+    lines = []
+    for target in TARGETS:
+        if target.row not in by_name:
+            continue
+        row = by_name[target.row]
+        weir = LOGGED if LOGGED in row["summary"] else BARE
+        found = target.measure(row, weir)
+        if not found:
+            continue
+        what, value, text = found
+        outcome = "met" if value <= target.limit else "MISSED"
+        # Without log and metrics Weir does less than the target asks it to do.
+        if weir == BARE and not isinstance(target, ReloadRatio):
+            outcome += ", without log and metrics"
+        lines.append({"row": target.row, "what": what, "measured": text, "target": target.target, "outcome": outcome})
+    return lines
