@@ -1,7 +1,7 @@
 # Weir is built with SwiftPM; this file only names the everyday commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint bench clean
+.PHONY: help deps build demo test lint bench bench-micro clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,5 +25,10 @@ bench: build ## compare CPU per request with a byte relay, nginx, HAProxy and En
 	@.ci/deps bench
 	python3 Benchmarks/macro/bench.py $(ARGS)
 
+bench-micro: deps ## time parsing, route lookup, picks and serialising, and count their allocations; ARGS="parse"
+	WEIR_BENCH=1 swift build -c release --scratch-path .build-bench --product weir-bench-micro
+	$(CC) -O2 -shared -fPIC -pthread Benchmarks/cost/malloc_count.c -o .build-bench/malloc_count.so
+	LD_PRELOAD=$(CURDIR)/.build-bench/malloc_count.so .build-bench/release/weir-bench-micro $(ARGS)
+
 clean: ## remove everything that was built
-	rm -rf .build .build-tsan .build-asan .build-fuzz Benchmarks/results .build-peers
+	rm -rf .build .build-tsan .build-asan .build-fuzz .build-bench .build-peers Benchmarks/results

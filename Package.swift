@@ -14,6 +14,10 @@ let settings: [SwiftSetting] = [
 /// were a third of its instructions for a request. Debug builds, and with them all tests and sanitizers, keep them.
 let engineRelease = SwiftSetting.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 
+/// `WEIR_BENCH=1 swift build --scratch-path .build-bench` adds the micro-benchmarks, and to the engine the loops they time.
+let benchmarks = Context.environment["WEIR_BENCH"] != nil
+let engineBench: [SwiftSetting] = benchmarks ? [.define("WEIR_BENCH")] : []
+
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 // Dependencies point one way: C fences <- Config, Engine <- Compiler, Sources <- Server <- weir.
@@ -37,7 +41,8 @@ let package = Package(
             name: "WeirConfig", dependencies: ["CRE2", .product(name: "Yams", package: "Yams")],
             swiftSettings: settings),
         .target(
-            name: "WeirEngine", dependencies: ["CEvent", "CRE2", "CWeir"], swiftSettings: settings + [engineRelease]),
+            name: "WeirEngine", dependencies: ["CEvent", "CRE2", "CWeir"],
+            swiftSettings: settings + [engineRelease] + engineBench),
         .target(name: "WeirCompiler", dependencies: ["WeirConfig", "WeirEngine"], swiftSettings: settings),
         .target(
             name: "WeirSources", dependencies: ["WeirConfig", "WeirEngine", "CWeir", logging], swiftSettings: settings),
@@ -74,4 +79,10 @@ let package = Package(
             dependencies: ["WeirServer", "WeirEngine", "WeirTestSupport", "weir", logging],
             swiftSettings: settings),
     ]
+        + (benchmarks
+            ? [
+                .executableTarget(
+                    name: "weir-bench-micro", dependencies: ["WeirEngine"], path: "Benchmarks/micro",
+                    swiftSettings: settings)
+            ] : [])
 )
