@@ -25,7 +25,8 @@ class Verdict:
 
     def line(self):
         """A row of the printed table."""
-        numbers = ["-" if number is None else f"{number:,.{DIGITS[self.unit]}f}" for number in (self.measured, self.stored)]
+        numbers = ["-" if number is None else f"{number:,.{DIGITS[self.unit]}f}"
+                   for number in (self.measured, self.stored)]
         change = f"{self.measured / self.stored - 1:+.1%}" if self.measured is not None and self.stored else ""
         if self.measured is None:
             word = "NOT MEASURED"

@@ -84,7 +84,10 @@ def can_observe(program):
 
 
 class Weir:
-    """One `weir serve` with its files in `directory`, to be started with `command`; `observed` switches metrics and a text access log to a file on."""
+    """One `weir serve` with its files in `directory`, to be started with `command`.
+
+    `observed` switches metrics and a text access log to a file on.
+    """
 
     def __init__(self, program, directory, table, backend_port, observed):
         if not program.exists():
@@ -115,7 +118,9 @@ class Weir:
         return programs.get(self.port, target.path, target.headers() | {"Host": target.host})[0] == 200
 
     def metric(self, name):
-        """The sum of all series of a metric."""
+        """The sum of all series of a metric, of which there must be one."""
         text = programs.get(self.metrics_port, "/stats/prometheus")[1].decode()
-        lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith((name + "{", name + " ")))
+        lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith((name + "{", name + " "))]
+        if not lines:
+            raise programs.Broken(f"Weir has no metric {name}")
         return int(sum(float(value) for _, _, value in lines))

@@ -149,7 +149,7 @@ def main():
         return bench(options, directory)
     except KeyboardInterrupt:
         return 130
-    except (programs.Broken, programs.Unavailable, subprocess.SubprocessError) as error:
+    except (programs.Broken, programs.Unavailable, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:

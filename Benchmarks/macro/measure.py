@@ -52,17 +52,16 @@ class Run:
 
 
 class Books:
-    """What one proxy counted itself, to be held against what the client made. Only Weir with log and metrics."""
+    """What Weir counted itself, to be held against what the client made; only with log and metrics.
+
+    From the start of the process on there is a log line for each request of the metric, though lines come later.
+    """
 
     def __init__(self, proxy):
         self.proxy = proxy
         self.made = 0  # requests known to have been answered
         self.unanswered = 0  # at most so many more, which clients that ended left behind
-        self.before = self.read()
-
-    def read(self):
-        """Log lines, requests by the metric, dropped lines."""
-        return (self.proxy.log_lines(), self.proxy.metric(weir.REQUESTS_METRIC), self.proxy.metric(weir.DROPPED_METRIC))
+        self.before = proxy.metric(weir.REQUESTS_METRIC)
 
     def made_by(self, outcome, connections):
         """Adds a client's requests."""
@@ -73,10 +72,12 @@ class Books:
         """The counts, and what is wrong with them, once log and metric agree or do not get any closer."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
-            lines, requests, dropped = (now - then for now, then in zip(self.read(), self.before))
+            lines = self.proxy.log_lines() - self.before
+            requests = self.proxy.metric(weir.REQUESTS_METRIC) - self.before
             if lines == requests or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
+        dropped = self.proxy.metric(weir.DROPPED_METRIC)
         counts = {"made": self.made, "unanswered_at_most": self.unanswered, "log_lines": lines, "metric": requests,
                   "dropped": dropped}
         right = lines == requests and dropped == 0 and 0 <= requests - self.made <= self.unanswered
@@ -98,8 +99,8 @@ def cpu_sample(run, proxy, load, books=None):
     requests = run.backend.count() - requests_before
     # A proxy that retried or lost requests would count more or fewer than the client.
     if client.errors or not 0 <= requests - client.requests <= (0 if client.exact else load.connections):
-        run.problems.append(f"{proxy.name}: {client.errors} errors, {client.requests} requests made, {requests} seen by "
-                            "the backend")
+        run.problems.append(f"{proxy.name}: {client.errors} errors, {client.requests} requests made, {requests} seen "
+                            "by the backend")
     return {"cpu_us": cpu * 1e6 / max(requests, 1), "per_second": client.per_second, "p50_us": client.p50_us,
             "p99_us": client.p99_us, "p999_us": client.p999_us, "busy": cpu / elapsed, "requests": requests,
             "errors": client.errors, "memory": proxy.program.memory_bytes()}
@@ -131,7 +132,7 @@ def load_row(run, row):
         if not proxies.running:
             raise programs.Broken("there is nothing to measure")
         check_same_bytes(run, proxies.running, row.targets)
-        books = {proxy.name: Books(proxy) for proxy in proxies.running if proxy.setting.peer == "weir" and proxy.access_log}
+        books = {proxy.name: Books(proxy) for proxy in proxies.running if proxy.counts_requests}
         rounds = list(interleaved(run.options.rounds, proxies.running,
                                   lambda proxy: cpu_sample(run, proxy, row.load, books.get(proxy.name))))
         return {"rounds": rounds, "books": close_books(run, books, proxies.running),

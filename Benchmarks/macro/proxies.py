@@ -22,11 +22,13 @@ ENVOY_LOG_FORMAT = (
     '%BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" '
     '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER% %UPSTREAM_LOCAL_ADDRESS% '
     '%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n')
-# The like fields of HAProxy, which needs the headers captured.
+# The like fields of HAProxy, which needs the headers captured and makes ids only when told.
 HAPROXY_LOG_FORMAT = (
     'log-format "[%tr] \\"%HM %HP %HV\\" %ST %ts - \\"-\\" %U %B %Ta %Tr \\"%[capture.req.hdr(0)]\\" '
-    '\\"%[capture.req.hdr(1)]\\" \\"%ID\\" \\"%[capture.req.hdr(2)]\\" \\"%si:%sp\\" %b %bi:%bp %fi:%fp %ci:%cp - default"')
-HAPROXY_CAPTURES = [f"http-request capture req.hdr({name}) len 64" for name in ("x-forwarded-for", "user-agent", "host")]
+    '\\"%[capture.req.hdr(1)]\\" \\"%ID\\" \\"%[capture.req.hdr(2)]\\" \\"%si:%sp\\" %b %bi:%bp '
+    '%fi:%fp %ci:%cp - default"')
+HAPROXY_LOGGED = ["unique-id-format %[uuid]", *(f"http-request capture req.hdr({name}) len 64"
+                  for name in ("x-forwarded-for", "user-agent", "host")), HAPROXY_LOG_FORMAT]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Proxy:
     """A started proxy: its process, port, version, and log file if it has one."""
 
     version_flag = "--version"
+    counts_requests = False
 
     def __init__(self, setting, place, core):
         self.setting = setting
@@ -123,8 +126,9 @@ class Nginx(Proxy):
         to_origin = "{ proxy_pass http://origin; }"
         if table.kind == "hosts":
             listen = f"listen 127.0.0.1:{port};"
-            return "\n".join(f"server {{ {listen if number else entry} server_name {target.host}; location / {to_origin} }}"
-                             for number, target in enumerate(targets))
+            return "\n".join(
+                f"server {{ {listen if number else entry} server_name {target.host}; location / {to_origin} }}"
+                for number, target in enumerate(targets))
         if table.kind == "prefixes":
             locations = "\n".join(f"location {table.prefix(number)} {to_origin}" for number in range(table.size))
             return f"server {{ {entry}\n{locations}\n}}"
@@ -154,7 +158,7 @@ class HAProxy(Proxy):
         config = fill(HERE / "peers/haproxy.cfg", place.directory / "haproxy.cfg", LISTEN=place.port, ROUTE=route,
                       BACKEND=place.backend_port,
                       LOG_TARGET="log stdout format raw local0" if setting.logged else "",
-                      LOG_FORMAT="\n    ".join([*HAPROXY_CAPTURES, HAPROXY_LOG_FORMAT]) if setting.logged else "no log")
+                      LOG_FORMAT="\n    ".join(HAPROXY_LOGGED) if setting.logged else "no log")
         return [which("haproxy"), "-db", "-f", config]
 
     @staticmethod
@@ -178,7 +182,8 @@ class Envoy(Proxy):
         config = fill(HERE / "peers/envoy.yaml", place.directory / "envoy.yaml", LISTEN=place.port,
                       BACKEND=place.backend_port, LOG=json.dumps(log if setting.logged else []),
                       VIRTUAL_HOSTS=json.dumps(self.virtual_hosts(setting.table)))
-        return [self.program_path(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "error", "-c", config]
+        return [self.program_path(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "error",
+                "-c", config]
 
     @staticmethod
     def program_path():
@@ -226,7 +231,7 @@ class Weir(Proxy):
     def configure(self, setting, place):
         """Writes the resources its users would write."""
         self.weir = weir.Weir(place.weir_program, place.directory, setting.table, place.backend_port, setting.logged)
-        self.port, self.access_log = self.weir.port, self.weir.access_log
+        self.port, self.access_log, self.counts_requests = self.weir.port, self.weir.access_log, setting.logged
         return self.weir.command
 
     def metric(self, name):

@@ -83,8 +83,8 @@ def markdown(result):
     parts = [
         "# Benchmark: CPU per request",
         f"{result['time']}, {machine['cpu']}, {machine['cores']} cores, {machine['kernel']}. {result['layout']}",
-        f"{settings['rounds']} interleaved rounds of {settings['seconds']} s; medians, and medians of the ratios within "
-        "a round. CPU is user + system of the whole proxy process with its children and threads, divided by the "
+        f"{settings['rounds']} interleaved rounds of {settings['seconds']} s; medians, and medians of the ratios "
+        "within a round. CPU is user + system of the whole proxy process with its children and threads, divided by the "
         "requests the backend counted. `core busy` is that CPU over the time measured: well under 100 % means that the "
         "client or the backend was the limit, so throughput and latency are theirs.",
         "Every proxy has one worker or thread, keep-alive on both sides without limits, and returned the backend's "

@@ -14,11 +14,7 @@ class CPURatio:
     row: str
     other: str
     limit: float
-
-    @property
-    def target(self):
-        """As printed."""
-        return f"<= {self.limit:.2f}"
+    target_format = "<= {:.2f}"
 
     def measure(self, row, weir):
         """(what is compared, its value) or None when it was not measured."""
@@ -33,11 +29,7 @@ class ReloadRatio:
 
     row: str
     limit: float
-
-    @property
-    def target(self):
-        """As printed."""
-        return f"<= {self.limit:.2f}, 0 failed"
+    target_format = "<= {:.2f}, 0 failed"
 
     def measure(self, row, _):
         """The ratio; without limit when a request failed."""
@@ -54,11 +46,7 @@ class IdleBytes:
     row: str
     state: str
     limit: int = IDLE_BYTES
-
-    @property
-    def target(self):
-        """As printed."""
-        return f"<= {self.limit:,}"
+    target_format = "<= {:,}"
 
     def measure(self, row, weir):
         """Bytes a connection."""
@@ -95,5 +83,6 @@ def judge(rows):
         # Without log and metrics Weir does less than the target asks it to do.
         if weir == BARE and not isinstance(target, ReloadRatio):
             outcome += ", without log and metrics"
-        lines.append({"row": target.row, "what": what, "measured": text, "target": target.target, "outcome": outcome})
+        lines.append({"row": target.row, "what": what, "measured": text, "outcome": outcome,
+                      "target": target.target_format.format(target.limit)})
     return lines

@@ -4,7 +4,8 @@ import WeirEngine
 /// Times every hot loop of the engine and counts its heap allocations.
 ///
 /// `weir-bench-micro [TEXT ...]` runs the loops whose names contain one of the texts. The allocations are those that
-/// `Benchmarks/cost/malloc_count.c` counts; without it preloaded the column is empty.
+/// `Benchmarks/cost/malloc_count.c` counts; without it preloaded the column is empty. Exit status 1: a loop allocates,
+/// which none may.
 @main
 enum Main {
     static func main() {
@@ -18,12 +19,18 @@ enum Main {
         let width = loops.reduce(0) { max($0, $1.name.count) }
         print("| \(padded("operation", width)) |     ns |  spread | allocations |")
         print("|\(String(repeating: "-", count: width + 2))|-------:|--------:|------------:|")
+        var allocating: [String] = []
         for loop in loops {
             let result = Stopwatch.measure(loop)
+            if let allocations = result.allocations, allocations >= 0.001 { allocating.append(loop.name) }
             let allocations = result.allocations.map { fixed($0, 3) } ?? "-"
             print(
                 "| \(padded(loop.name, width)) | \(padded(fixed(result.nanoseconds, 1), -6)) "
                     + "| \(padded(fixed(result.spread * 100, 0) + " %", -7)) | \(padded(allocations, -11)) |")
+        }
+        if !allocating.isEmpty {
+            print("Allocates: \(allocating.joined(separator: "; "))")
+            exit(1)
         }
     }
 
