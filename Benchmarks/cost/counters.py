@@ -48,7 +48,7 @@ class SystemCalls:
     """System calls of all threads, by strace."""
 
     name = "system calls"
-    warm_up, requests = 1_000, 3_000
+    warm_up, requests = 1_000, 2_000
     environment = {}
 
     def __init__(self, directory):
@@ -80,7 +80,7 @@ class Instructions:
     """Instructions in user mode of all threads, by callgrind. Its files can be read with callgrind_annotate."""
 
     name = "instructions"
-    warm_up, requests = 1_000, 3_000
+    warm_up, requests = 1_000, 2_000
 
     def __init__(self, directory):
         self.valgrind, self.objcopy = programs.which("valgrind"), programs.which("objcopy")

@@ -99,7 +99,7 @@ extension HotLoop {
                 var sum: UInt64 = 0
                 for _ in 0..<repetitions {
                     guard let endpoint = cluster.pick(&random) else { preconditionFailure("no endpoint was found") }
-                    sum &+= UInt64(endpoint.weight)
+                    sum &+= UInt64(endpoint._withUnsafeGuaranteedRef { $0.weight })
                 }
                 return sum
             }
