@@ -21,6 +21,9 @@ struct FuzzInput {
 
 /// Where to cut a message, drawn from one chosen byte: 0 cuts before every byte, 255 nowhere.
 struct FuzzCuts {
+    /// All in one piece.
+    static let none = FuzzCuts(255)
+
     private let choice: UInt8
     private var state: UInt32
 
