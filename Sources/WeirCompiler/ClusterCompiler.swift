@@ -51,6 +51,7 @@ final class ClusterCompiler {
         let name: String
     }
     private let options: CompilerOptions
+    private let names: DestinationNames
     private var registry: ServiceRegistry
     private var rules: DestinationRules
     /// Changes whenever a destination may lead elsewhere than before.
@@ -71,7 +72,8 @@ final class ClusterCompiler {
     /// Plans made so far.
     private(set) var madePlans = 0
 
-    init(options: CompilerOptions, registry: ServiceRegistry, rules: DestinationRules) {
+    init(options: CompilerOptions, registry: ServiceRegistry, rules: DestinationRules, names: DestinationNames) {
+        self.names = names
         self.options = options
         self.registry = registry
         self.rules = rules
@@ -204,20 +206,24 @@ final class ClusterCompiler {
         if let plan = plans[id] {
             guard isStale[id] else { return false }
             isStale[id] = false
-            let spec = spec(of: identities[id])
+            let spec = spec(of: id)
             if plan.spec == spec { return false }
             plans[id] = ClusterPlan(id: Int32(id), spec: spec)
         } else {
             isStale[id] = false
-            plans[id] = ClusterPlan(id: Int32(id), spec: spec(of: identities[id]))
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec(of: id))
         }
         madePlans += 1
         return true
     }
 
-    private func spec(of identity: Identity) -> ClusterSpec {
+    private func spec(of id: Int) -> ClusterSpec {
+        let identity = identities[id]
         var spec = ClusterSpec(name: identity.name)
         guard let service = registry[identity.host] else { return spec }
+        names.cluster(
+            Int32(id),
+            belongsTo: ServiceLabels(host: service.host, name: service.name, namespace: service.namespace))
         let rule = rules.rule(for: identity.host, namespace: service.namespace)
         let subset = identity.subset.flatMap { rule?.subset(named: $0) }
         spec.endpoints = service.endpoints(port: identity.port, labels: subset?.labels ?? [:])

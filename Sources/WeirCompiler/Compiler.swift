@@ -19,6 +19,8 @@ package struct Compilation: Sendable {
 /// The result depends on the resources alone. What is kept between calls saves work, and keeps the cluster ids and the
 /// objects of unchanged virtual hosts and clusters: an edit costs what it touches.
 package final class Compiler {
+    /// What metrics call the clusters and endpoints of all generations.
+    package let names = DestinationNames()
     private let options: CompilerOptions
     private var seen = SeenResources()
     private var generation: UInt64 = 0
@@ -39,9 +41,9 @@ package final class Compiler {
 
     package init(options: CompilerOptions) {
         self.options = options
-        let registry = ServiceRegistry(ServiceRegistry.Sources(), entries: &entries, options: options)
+        let registry = ServiceRegistry(ServiceRegistry.Sources(), entries: &entries, options: options, names: names)
         clusters = ClusterCompiler(
-            options: options, registry: registry, rules: DestinationRules([], options: options))
+            options: options, registry: registry, rules: DestinationRules([], options: options), names: names)
         list = ServiceList(options: options)
         hosts = VirtualHostCompiler(options: options)
     }
@@ -82,7 +84,7 @@ package final class Compiler {
             let sources = ServiceRegistry.Sources(
                 services: resources.resources(of: .service), slices: resources.resources(of: .endpointSlice),
                 pods: resources.resources(of: .pod), entries: resources.resources(of: .serviceEntry))
-            let registry = ServiceRegistry(sources, entries: &entries, options: options)
+            let registry = ServiceRegistry(sources, entries: &entries, options: options, names: names)
             registryDiagnostics = registry.diagnostics
             clusters.adopt(registry)
         }

@@ -6,7 +6,7 @@ struct EntryServices {
     let services: [RegisteredService]
     private(set) var diagnostics: [Diagnostic] = []
 
-    init(_ entry: ServiceEntry, _ resource: Resource, _ pods: PodTable) {
+    init(_ entry: ServiceEntry, _ resource: Resource, _ pods: PodTable, _ names: DestinationNames) {
         let ports = entry.ports.filter { $0.protocol.uppercased() != "UDP" }
         var endpoints: [RegisteredService.Endpoint] = []
         var problems: [Diagnostic] = []
@@ -26,8 +26,9 @@ struct EntryServices {
                 endpoints.append(
                     RegisteredService.Endpoint(
                         target: target, ports: ports.map { Self.port($0, of: endpoint, target) },
-                        labels: endpoint.labels,
-                        weight: UInt32(clamping: max(endpoint.weight, 1))))
+                        labels: endpoint.labels, weight: UInt32(clamping: max(endpoint.weight, 1)),
+                        workload: names.number(
+                            of: WorkloadNaming.labels(ofEndpoint: endpoint.labels, entry: resource.metadata))))
             }
             if let problem = Self.unresolvable(entry) {
                 problems.append(Self.report(resource, "spec.resolution", line: 0, problem))
@@ -38,12 +39,13 @@ struct EntryServices {
                 guard let target = EndpointTarget(pod.address) else { continue }
                 let numbers = ports.map { UInt16(exactly: $0.targetPort ?? $0.number) ?? 0 }
                 endpoints.append(
-                    RegisteredService.Endpoint(target: target, ports: numbers, labels: pod.labels, weight: 1))
+                    RegisteredService.Endpoint(
+                        target: target, ports: numbers, labels: pod.labels, weight: 1, workload: pod.workload))
             }
         }
         services = entry.hosts.map { host in
             RegisteredService(
-                host: host.lowercased(), namespace: resource.id.namespace,
+                host: host.lowercased(), name: host.lowercased(), namespace: resource.id.namespace,
                 ports: ports.map { RegisteredService.Port(number: $0.number, name: $0.name) }, endpoints: endpoints)
         }
         diagnostics = problems

@@ -13,10 +13,14 @@ struct RegisteredService: Equatable {
         let ports: [UInt16]
         let labels: [String: String]
         let weight: UInt32
+        /// Number of its workload (see `DestinationNames`).
+        let workload: Int32
     }
 
     /// Full name.
     let host: String
+    /// As metrics call it: a Service's own name, or the host of a ServiceEntry.
+    let name: String
     let namespace: String
     var ports: [Port]
     var endpoints: [Endpoint]
@@ -36,8 +40,10 @@ struct RegisteredService: Equatable {
             guard endpoint.ports[place] > 0, labels.allSatisfy({ endpoint.labels[$0.key] == $0.value }) else {
                 return nil
             }
-            let found = ClusterSpec.Endpoint(endpoint.target, port: endpoint.ports[place], weight: endpoint.weight)
-            return seen.insert(found).inserted ? found : nil
+            var found = ClusterSpec.Endpoint(endpoint.target, port: endpoint.ports[place], weight: endpoint.weight)
+            guard seen.insert(found).inserted else { return nil }
+            found.workload = endpoint.workload
+            return found
         }
     }
 
@@ -49,14 +55,16 @@ struct RegisteredService: Equatable {
         endpoints = endpoints.map {
             Endpoint(
                 target: $0.target, ports: $0.ports + Array(repeating: 0, count: ports.count - known), labels: $0.labels,
-                weight: $0.weight)
+                weight: $0.weight, workload: $0.workload)
         }
         for endpoint in other.endpoints {
             let numbers = ports.map { port in
                 other.ports.firstIndex { $0.number == port.number }.map { endpoint.ports[$0] } ?? 0
             }
             endpoints.append(
-                Endpoint(target: endpoint.target, ports: numbers, labels: endpoint.labels, weight: endpoint.weight))
+                Endpoint(
+                    target: endpoint.target, ports: numbers, labels: endpoint.labels, weight: endpoint.weight,
+                    workload: endpoint.workload))
         }
     }
 }
@@ -76,9 +84,12 @@ struct ServiceRegistry {
         var entries: [Resource] = []
     }
 
-    init(_ sources: Sources, entries parsed: inout RevisionCache<EntryServices>, options: CompilerOptions) {
+    init(
+        _ sources: Sources, entries parsed: inout RevisionCache<EntryServices>, options: CompilerOptions,
+        names: DestinationNames
+    ) {
         services.reserveCapacity(sources.services.count + sources.entries.count)
-        let pods = PodTable(sources.pods)
+        let pods = PodTable(sources.pods, names: names)
         addKubernetesServices(sources, pods, options)
         let kubernetes = services.count
         for resource in sources.entries {
@@ -88,7 +99,8 @@ struct ServiceRegistry {
             // An entry that selects pods depends on more than itself.
             let made =
                 entry.workloadSelector == nil
-                ? parsed.value(for: resource) { EntryServices(entry, $0, pods) } : EntryServices(entry, resource, pods)
+                ? parsed.value(for: resource) { EntryServices(entry, $0, pods, names) }
+                : EntryServices(entry, resource, pods, names)
             diagnostics += made.diagnostics
             for service in made.services { add(service, overKubernetes: kubernetes > 0) }
         }
@@ -109,7 +121,9 @@ struct ServiceRegistry {
         services[service.host] = known
     }
 
-    private mutating func addKubernetesServices(_ sources: Sources, _ pods: PodTable, _ options: CompilerOptions) {
+    private mutating func addKubernetesServices(
+        _ sources: Sources, _ pods: PodTable, _ options: CompilerOptions
+    ) {
         guard !sources.services.isEmpty else { return }
         var slices: [String: [Resource]] = [:]
         for slice in sources.slices {
@@ -121,7 +135,7 @@ struct ServiceRegistry {
             let host = options.qualified(resource.id.name, namespace: resource.id.namespace)
             let ports = service.ports.filter { $0.protocol.uppercased() != "UDP" }
             var made = RegisteredService(
-                host: host, namespace: resource.id.namespace,
+                host: host, name: resource.id.name, namespace: resource.id.namespace,
                 ports: ports.map { RegisteredService.Port(number: $0.number, name: $0.name) }, endpoints: [])
             if service.type == "ExternalName" {
                 made.alias = service.externalName.map { options.qualified($0, namespace: resource.id.namespace) }
@@ -135,16 +149,19 @@ struct ServiceRegistry {
         }
     }
 
-    private mutating func addEndpoints(of resource: Resource, to service: inout RegisteredService, _ pods: PodTable) {
+    private mutating func addEndpoints(
+        of resource: Resource, to service: inout RegisteredService, _ pods: PodTable
+    ) {
         guard case .endpointSlice(let slice) = resource.spec, slice.addressType != "FQDN" else { return }
         let numbers = service.ports.map { port in
             slice.ports.first { $0.name == port.name }.flatMap { UInt16(exactly: $0.port) } ?? 0
         }
         for (index, endpoint) in slice.endpoints.enumerated() where endpoint.ready {
             var labels: [String: String] = [:]
+            var workload: Int32 = 0
             if let name = endpoint.podName {
                 let namespace = endpoint.podNamespace ?? resource.id.namespace
-                guard let known = pods.labels(name, namespace) else {
+                guard let pod = pods.pod(name, namespace) else {
                     diagnostics.append(
                         Diagnostic(
                             .referenceNotFound, .warning, resource: resource.id, path: "endpoints[\(index)].targetRef",
@@ -154,12 +171,14 @@ struct ServiceRegistry {
                                 + "which subsets it serves. Add the Pod, or remove targetRef."))
                     continue
                 }
-                labels = known
+                labels = pod.labels
+                workload = pod.workload
             }
             for address in endpoint.addresses {
                 guard let target = EndpointTarget(address) else { continue }
                 service.endpoints.append(
-                    RegisteredService.Endpoint(target: target, ports: numbers, labels: labels, weight: 1))
+                    RegisteredService.Endpoint(
+                        target: target, ports: numbers, labels: labels, weight: 1, workload: workload))
             }
         }
     }
@@ -169,25 +188,37 @@ struct ServiceRegistry {
 struct PodTable {
     private var byName: [String: Int] = [:]
     private let pods: [Resource]
+    private let names: DestinationNames
 
-    init(_ pods: [Resource]) {
+    init(_ pods: [Resource], names: DestinationNames) {
         self.pods = pods
+        self.names = names
         byName.reserveCapacity(pods.count)
         for (index, pod) in pods.enumerated() { byName["\(pod.id.namespace)/\(pod.id.name)"] = index }
     }
 
-    func labels(_ name: String, _ namespace: String) -> [String: String]? {
-        byName["\(namespace)/\(name)"].map { pods[$0].metadata.labels }
+    func pod(_ name: String, _ namespace: String) -> (labels: [String: String], workload: Int32)? {
+        byName["\(namespace)/\(name)"].map { (pods[$0].metadata.labels, workload(of: pods[$0])) }
     }
 
-    /// Address and labels of the pods of a namespace that carry all labels of `selector`.
-    func selected(by selector: [String: String], in namespace: String) -> [(address: String, labels: [String: String])]
-    {
+    private func workload(of pod: Resource) -> Int32 {
+        names.number(of: WorkloadNaming.labels(ofPod: pod.metadata))
+    }
+
+    /// A pod that is chosen by its labels.
+    struct Selected {
+        let address: String
+        let labels: [String: String]
+        let workload: Int32
+    }
+
+    /// The pods of a namespace that carry all labels of `selector`.
+    func selected(by selector: [String: String], in namespace: String) -> [Selected] {
         pods.compactMap { resource in
             guard case .pod(let pod) = resource.spec, let address = pod.podIP, resource.id.namespace == namespace,
                 selector.allSatisfy({ resource.metadata.labels[$0.key] == $0.value })
             else { return nil }
-            return (address, resource.metadata.labels)
+            return Selected(address: address, labels: resource.metadata.labels, workload: workload(of: resource))
         }
     }
 }

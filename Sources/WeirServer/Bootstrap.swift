@@ -12,6 +12,8 @@ import WeirSources
 package struct ServerHooks {
     /// The admin server listens: its address with the real port.
     package var adminListening: (HostPort) -> Void = { _ in }
+    /// The metrics server listens, likewise; called before the admin server's.
+    package var metricsListening: (HostPort) -> Void = { _ in }
     /// All workers serve this generation.
     ///
     /// The first call means that the server is ready.
@@ -41,6 +43,8 @@ package final class Bootstrap {
     private let status: ServerStatus
     private let engine: Engine
     private let servers = LocalServers(name: "admin")
+    private let compiler: Compiler
+    private let metrics: MetricsServer
     private let store: ResourceStore
     private let shutdown: Shutdown
     private var isReady = false
@@ -54,6 +58,9 @@ package final class Bootstrap {
         loop = ControlLoop()
         status = ServerStatus(workers: options.workers)
         engine = Self.makeEngine(options, handle: loop.handle)
+        compiler = Compiler(options: CompilerOptions(workers: options.workers))
+        metrics = MetricsServer(
+            engine: engine, names: compiler.names, source: options.source, status: status, servers: servers)
         store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
         shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
     }
@@ -110,7 +117,7 @@ package final class Bootstrap {
     }
 
     private func listen() throws(SocketError) {
-        let admin = AdminServer(status: status)
+        let admin = AdminServer(status: status, metrics: metrics)
         let port = try servers.listen("\(options.admin)") { admin.answer($0) }
         let address = HostPort(host: options.admin.host, port: port)
         if let health = options.health {
@@ -118,13 +125,20 @@ package final class Bootstrap {
             _ = try servers.listen("\(health)") { server.answer($0) }
         }
         log.info("admin server listening", metadata: ["address": "\(address)"])
+        if let wanted = options.metrics {
+            let metrics = metrics
+            let port = try servers.listen("\(wanted)") { metrics.answer($0) }
+            let address = HostPort(host: wanted.host, port: port)
+            log.info("metrics server listening", metadata: ["address": "\(address)"])
+            hooks.metricsListening(address)
+        }
         hooks.adminListening(address)
     }
 
     private func serve() -> ExitStatus {
         let reload = Reload(
-            compiler: Compiler(options: CompilerOptions(workers: options.workers)), engine: engine, status: status,
-            loop: loop, log: log, live: { [unowned self] in becameLive($0) })
+            compiler: compiler, engine: engine, status: status, loop: loop, log: log,
+            live: { [unowned self] in becameLive($0) })
         engine.start()
         defer {
             reload.stop()

@@ -1,4 +1,5 @@
 package import Logging
+package import WeirEngine
 
 /// What `weir serve` was told on the command line.
 package struct ServerOptions: Sendable {
@@ -8,6 +9,10 @@ package struct ServerOptions: Sendable {
     package var admin = HostPort(host: "127.0.0.1", port: 15000)
     /// Where the health server listens; `nil` = none.
     package var health: HostPort? = HostPort(host: "0.0.0.0", port: 15021)
+    /// Where the metrics are served; `nil` = on the admin server alone, port 0 picks one.
+    package var metrics: HostPort? = HostPort(host: "0.0.0.0", port: 15090)
+    /// Who the gateway is in its metrics.
+    package var source = SourceLabels()
     /// Worker threads; at least 1.
     package var workers = WorkerCount.detected()
     /// Gateway port to the port really listened on.

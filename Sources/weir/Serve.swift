@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import WeirServer
 
@@ -16,14 +17,15 @@ struct Serve: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Admin API: /ready, /status, /config_dump. Port 0 picks one and prints it.", valueName: "host:port"))
+            "Admin API: /ready, /status, /config_dump, /stats/prometheus. Port 0 picks one and prints it.",
+            valueName: "host:port"))
     var admin = "127.0.0.1:15000"
 
     @Option(help: ArgumentHelp("/healthz/ready and /healthz/live, or off.", valueName: "host:port|off"))
     var health = "0.0.0.0:15021"
 
-    @Option(help: ArgumentHelp("Not part of this version: only off.", valueName: "off"))
-    var metrics = "off"
+    @Option(help: ArgumentHelp("/stats/prometheus, or off.", valueName: "host:port|off"))
+    var metrics = "0.0.0.0:15090"
 
     @Option(help: ArgumentHelp("Worker threads. Default: the CPU limit of the cgroup, rounded up.", valueName: "n"))
     var workers: Int?
@@ -72,9 +74,8 @@ struct Serve: ParsableCommand {
         var options = ServerOptions(configPaths: config)
         options.admin = try optionValue { () throws(OptionError) in try HostPort(admin) }
         options.health = try optionValue { () throws(OptionError) in try OptionValue.addressOrOff(health) }
-        guard metrics == "off" else {
-            throw ValidationError("Metrics are not part of this version. Leave --metrics out, or write --metrics off.")
-        }
+        options.metrics = try optionValue { () throws(OptionError) in try OptionValue.addressOrOff(metrics) }
+        options.source = SourceIdentity.labels(ProcessInfo.processInfo.environment)
         if let workers {
             guard (1...1024).contains(workers) else { throw ValidationError("--workers must be 1 to 1024.") }
             options.workers = workers

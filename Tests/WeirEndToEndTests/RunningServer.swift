@@ -28,6 +28,7 @@ final class RunningServer: Sendable {
         var options = ServerOptions(configPaths: [directory.path])
         options.admin.port = 0
         options.health = nil
+        options.metrics = nil
         options.workers = 2
         options.bind = "127.0.0.1"
         options.takesSignals = false

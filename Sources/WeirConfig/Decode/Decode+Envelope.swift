@@ -13,6 +13,10 @@ extension Metadata {
         labels = fields?.textMap("labels") ?? [:]
         annotations = fields?.textMap("annotations") ?? [:]
         creationTimestamp = fields?.take("creationTimestamp")?.scalar
+        for value in fields?.items("ownerReferences") ?? [] {
+            guard var owner = value.mapping(), owner.flag("controller") == true else { continue }
+            controller = Owner(kind: owner.text("kind") ?? "", name: owner.text("name") ?? "")
+        }
     }
 }
 

@@ -52,6 +52,18 @@ package struct Metadata: Sendable, Hashable {
     ///
     /// Absent in files: ties then fall to name and namespace.
     package var creationTimestamp: String?
+    /// The entry of `ownerReferences` that controls the object.
+    package var controller: Owner?
+
+    package struct Owner: Sendable, Hashable {
+        package var kind: String
+        package var name: String
+
+        package init(kind: String, name: String) {
+            self.kind = kind
+            self.name = name
+        }
+    }
 
     package init(name: String, namespace: String) {
         self.name = name

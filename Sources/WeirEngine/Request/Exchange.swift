@@ -128,6 +128,7 @@ final class Exchange: MessageSink {
             if leased != nil {
                 endpoint.requestBegan()
                 self.endpoint = Borrowed(endpoint)
+                record.workload = endpoint.workload
             }
             return leased
         }

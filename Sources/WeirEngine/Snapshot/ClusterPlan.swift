@@ -5,11 +5,14 @@ package struct ClusterSpec: Sendable, Hashable {
         package var port: UInt16
         /// At least 1.
         package var weight: UInt32
+        /// Number of its workload (see `DestinationNames`); 0 = unknown.
+        package var workload: Int32
 
-        package init(_ target: EndpointTarget, port: UInt16, weight: UInt32 = 1) {
+        package init(_ target: EndpointTarget, port: UInt16, weight: UInt32 = 1, workload: Int32 = 0) {
             self.target = target
             self.port = port
             self.weight = weight
+            self.workload = workload
         }
     }
 
@@ -39,6 +42,7 @@ package enum BalancerPolicy: UInt8, Sendable, Hashable {
 struct EndpointPlan {
     let address: EndpointAddress
     let weight: UInt32
+    let workload: Int32
     /// `ip:port` or the path, for logs.
     let text: UnsafePointer<UInt8>
     let textLength: UInt32
@@ -93,7 +97,8 @@ package final class ClusterPlan: @unchecked Sendable {
             (plans + index).initialize(
                 to: EndpointPlan(
                     address: EndpointAddress(endpoint.target, port: endpoint.port, path: text.start),
-                    weight: max(endpoint.weight, 1), text: text.start, textLength: UInt32(text.count)))
+                    weight: max(endpoint.weight, 1), workload: endpoint.workload, text: text.start,
+                    textLength: UInt32(text.count)))
         }
         self.arena = arena
         endpoints = UnsafePointer(plans)

@@ -20,8 +20,8 @@ struct RequestRecord {
     var upstreamMilliseconds: Int64 = -1
     /// -1: none was chosen, or it does not exist.
     var clusterID: Int32 = -1
-    /// Index of the endpoint's workload in its cluster's plan; -1 without an endpoint.
-    var workload: Int32 = -1
+    /// Number of the endpoint's workload (see `DestinationNames`); 0 = unknown, or no endpoint.
+    var workload: Int32 = 0
     var isGRPC = false
     /// `grpc-status` of the answer; -1 when there was none.
     var grpcStatus: Int8 = -1

@@ -44,10 +44,12 @@ final class Cluster {
         let list = wanted.map { wanted in
             if let endpoint = left.removeValue(forKey: wanted.address) {
                 endpoint.weight = wanted.weight
+                endpoint.workload = wanted.workload
                 endpoint.pool.adopt(plan, wanted.address)
                 return endpoint
             }
-            return Endpoint(pool: host.makePool(to: wanted.address, plan), weight: wanted.weight)
+            return Endpoint(
+                pool: host.makePool(to: wanted.address, plan), weight: wanted.weight, workload: wanted.workload)
         }
         for endpoint in left.values { endpoint.leave() }
         endpoints = EndpointList(list)

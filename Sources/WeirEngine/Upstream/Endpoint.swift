@@ -2,14 +2,17 @@
 final class Endpoint {
     let pool: ConnectionPool
     var weight: UInt32
+    /// Number of its workload, for metrics.
+    var workload: Int32
     /// Requests of this worker in flight.
     private(set) var active = 0
     /// Itself, while it serves requests that outlive its place in the cluster.
     private var last: Endpoint?
 
-    init(pool: ConnectionPool, weight: UInt32) {
+    init(pool: ConnectionPool, weight: UInt32, workload: Int32) {
         self.pool = pool
         self.weight = weight
+        self.workload = workload
     }
 
     /// A request goes to this endpoint; it may borrow it until `requestEnded`.

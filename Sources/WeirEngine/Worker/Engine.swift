@@ -222,6 +222,16 @@ package final class Engine: Sendable {
         for mailbox in mailboxes { mailbox.post(.stats(collector)) }
     }
 
+    /// Asks every worker for its series and replies once with all of them, merged.
+    ///
+    /// Merging and `reply` run where `execute` puts them, one step at a time. There is no reply once the engine has stopped.
+    package func gatherMetrics(
+        names: DestinationNames, execute: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+        _ reply: @escaping @Sendable (GatheredMetrics) -> Void
+    ) {
+        MetricGathering(mailboxes: mailboxes, names: names, execute: execute, done: reply).start()
+    }
+
     /// Stops accepting, closes idle connections, says `Connection: close` on what is being answered.
     ///
     /// The ticket's `done` runs once, on a worker's thread, when the last connection has gone; `giveUp` on the returned handle

@@ -15,7 +15,8 @@ package struct LocalRequest: Sendable {
 package struct LocalResponse: Sendable {
     enum Body: Sendable {
         case whole([UInt8])
-        case stream(@Sendable () -> [UInt8]?)
+        case stream(@Sendable () -> LocalPiece)
+        case later(@Sendable (LocalCompletion) -> Void)
     }
 
     let status: Int
@@ -41,8 +42,43 @@ package struct LocalResponse: Sendable {
         self.status = status
         self.contentType = contentType
         self.headers = headers
-        self.body = .stream(stream)
+        self.body = .stream { stream().map(LocalPiece.bytes) ?? .end }
     }
+
+    /// As above, for a body that may have to be broken off.
+    package init(status: Int, contentType: String, pieces: @escaping @Sendable () -> LocalPiece) {
+        self.status = status
+        self.contentType = contentType
+        headers = []
+        body = .stream(pieces)
+    }
+
+    /// The answer comes when `completion.send` is called, on whatever thread.
+    ///
+    /// `begin` is called at once, on the servers' thread.
+    package init(later begin: @escaping @Sendable (_ completion: LocalCompletion) -> Void) {
+        status = 0
+        contentType = ""
+        headers = []
+        body = .later(begin)
+    }
+}
+
+/// A piece of a body.
+package enum LocalPiece: Sendable {
+    case bytes([UInt8])
+    case end
+    /// The rest cannot be had: the connection is cut, so that nobody takes the beginning for the whole.
+    case cut
+}
+
+/// The door back to a request that is waiting for its answer.
+package struct LocalCompletion: Sendable {
+    fileprivate let mailbox: Mailbox<LocalMessage>
+    fileprivate let number: UInt64
+
+    /// Answers, if the client still waits; once.
+    package func send(_ response: LocalResponse) { mailbox.post(.answer(number, response)) }
 }
 
 /// Small HTTP servers for admin, health and the demo, on one thread of their own; the same connections and codec as the gateway.
@@ -70,6 +106,9 @@ package final class LocalServers: Sendable {
         return port
     }
 
+    /// Runs `work` on the servers' thread, which must not be held up for long.
+    package func post(_ work: @escaping @Sendable () -> Void) { mailbox.post(.work(work)) }
+
     package func start() {
         let mailbox = mailbox
         let started = Thread.start(name: name) { LocalHost(mailbox: mailbox).run() }
@@ -89,6 +128,8 @@ package final class LocalServers: Sendable {
 
 private enum LocalMessage: Sendable {
     case listen(socket: Int32, handler: LocalServers.Handler)
+    case work(@Sendable () -> Void)
+    case answer(UInt64, LocalResponse)
     case stop
 }
 
@@ -99,8 +140,13 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     private var exchanges: [ObjectIdentifier: LocalExchange] = [:]
     private var inbox: MailboxReader<LocalMessage>?
     private let serverName = ServerName("weir")
+    private let mailbox: Mailbox<LocalMessage>
+    /// Requests whose answer comes later.
+    private var waiting: [UInt64: LocalExchange] = [:]
+    private var lastNumber: UInt64 = 0
 
     init(mailbox: Mailbox<LocalMessage>) {
+        self.mailbox = mailbox
         super.init(loop: Loop())
         inbox = MailboxReader(loop: loop, mailbox: mailbox) { [unowned self] in take($0) }
     }
@@ -110,6 +156,7 @@ private final class LocalHost: ServerHost, AcceptorOwner {
         for acceptor in acceptors { acceptor.close() }
         closeAllConnections()
         inbox = nil
+        waiting = [:]
         loop.abandonClosing()
         loop.tick(wait: false)
     }
@@ -119,9 +166,20 @@ private final class LocalHost: ServerHost, AcceptorOwner {
         case .listen(let socket, let handler):
             acceptors.append(Acceptor(loop: loop, socket: socket, slot: handlers.count, owner: self))
             handlers.append(handler)
+        case .work(let work):
+            work()
+        case .answer(let number, let response):
+            waiting.removeValue(forKey: number)?.answer(with: response)
         case .stop:
             loop.stop()
         }
+    }
+
+    /// Keeps an exchange until its answer is sent.
+    func wait(_ exchange: LocalExchange) -> LocalCompletion {
+        lastNumber += 1
+        waiting[lastNumber] = exchange
+        return LocalCompletion(mailbox: mailbox, number: lastNumber)
     }
 
     func accepted(_ descriptor: Int32, from peer: SocketAddress, slot: Int) {
@@ -163,7 +221,9 @@ private final class LocalExchange: MessageSink {
     /// Its connection owns it and says so before it goes.
     private var stream: Borrowed<ServerStream>?
     private let handler: LocalServers.Handler
-    private var more: (@Sendable () -> [UInt8]?)?
+    private var more: (@Sendable () -> LocalPiece)?
+    /// The headers alone are asked for.
+    private var isHead = false
 
     init(host: LocalHost, stream: Borrowed<ServerStream>, handler: @escaping LocalServers.Handler) {
         self.host = host
@@ -177,6 +237,7 @@ private final class LocalExchange: MessageSink {
         case .end: if let stream { answer(stream.requestHead) }
         case .reset:
             stream = nil
+            more = nil
             host.ended(self)
         default: break  // Bodies are dropped.
         }
@@ -185,8 +246,13 @@ private final class LocalExchange: MessageSink {
     override func downstreamHasRoom() { pump() }
 
     private func answer(_ head: RequestHead) {
+        isHead = head.method == .head
+        answer(with: handler(Self.request(head)))
+    }
+
+    func answer(with response: LocalResponse) {
         guard let stream else { return }
-        let response = handler(Self.request(head))
+        if case .later(let begin) = response.body { return begin(host.wait(self)) }
         let answer = host.takeResponseHead()
         answer.status = response.status
         var whole: [UInt8]?
@@ -196,15 +262,16 @@ private final class LocalExchange: MessageSink {
             whole = bytes
         case .stream(let next):
             answer.framing = .chunked
-            more = next
+            more = isHead ? nil : next
+        case .later: preconditionFailure("an answer that is put off is not sent")
         }
         response.contentType.utf8.withContiguousStorageIfAvailable {
             answer.block.append(.contentType, "content-type", copying: UnsafeRawBufferPointer($0))
         }
         for header in response.headers { Self.append(header, to: answer) }
         host.stampResponse(answer)
-        let bodyless = head.method == .head || whole?.isEmpty == true
-        if head.method == .head { answer.framing = .none }
+        let bodyless = isHead || whole?.isEmpty == true
+        if isHead { answer.framing = .none }
         stream.send(.response(answer, last: bodyless))
         host.recycle(answer)
         if bodyless { return finish() }
@@ -237,20 +304,25 @@ private final class LocalExchange: MessageSink {
     }
 
     private func pump() {
-        guard let stream, let more else { return }
-        while !stream.isCongested {
-            guard let bytes = more() else {
-                self.more = nil
+        // Sending may end the stream.
+        while let stream, let more, !stream.isCongested {
+            switch more() {
+            case .bytes(let bytes):
+                bytes.withUnsafeBytes { stream.send(.body(ByteSlice(copying: $0, pool: host.loop.pool))) }
+            case .end:
                 stream.send(.end)
                 return finish()
+            case .cut:
+                stream.send(.reset(ProxyError(source: .internal, cause: .cancelled)))
+                return finish()
             }
-            bytes.withUnsafeBytes { stream.send(.body(ByteSlice(copying: $0, pool: host.loop.pool))) }
         }
     }
 
     private func finish() {
         let stream = stream
         self.stream = nil
+        more = nil
         host.ended(self)
         stream?.exchangeEnded()
     }

@@ -9,6 +9,8 @@ enum WorkerMessage: Sendable {
     /// Take what is queued, then close the listener. Connections it accepted stay.
     case unlisten(slot: Int)
     case stats(StatsCollector)
+    /// Copy the metrics' series from this number on.
+    case series(MetricGathering, worker: Int, from: Int)
     /// Stop accepting, close what is idle, say `Connection: close` on the rest; report when the last connection has gone.
     case drain(DrainTicket)
     /// Close everything and end the thread.
@@ -51,6 +53,7 @@ class Worker: ServerHost, AcceptorOwner {
     private var exchanges = Freelist<Unmanaged<Exchange>>(limit: Worker.keptExchanges)
     private var activeExchanges = 0
     private var drainTicket: DrainTicket?
+    private var metrics = MetricTable()
 
     init(index: Int, mailbox: Mailbox<WorkerMessage>, serverName: ServerName, retired: RetiredSnapshots) {
         self.index = index
@@ -109,6 +112,9 @@ class Worker: ServerHost, AcceptorOwner {
             permits[slot] = nil
         case .stats(let collector):
             collector.add(stats)
+        case .series(let gathering, let worker, let first):
+            let copy = metrics.copy(from: first, most: MetricGathering.seriesPerReply)
+            gathering.reply(copy, stats, worker: worker)
         case .drain(let ticket):
             drain(ticket)
         case .stop:
@@ -160,16 +166,20 @@ class Worker: ServerHost, AcceptorOwner {
         reference.release()
     }
 
-    /// One request is over: the place where it is counted and logged. Everything passed is borrowed.
+    /// One request is over: the place where it is counted and logged.
+    ///
+    /// Everything passed is borrowed.
     func requestEnded(
         _ record: RequestRecord, _ head: RequestHead, _ downstream: DownstreamInfo, _ endpoint: Borrowed<Endpoint>?
     ) {
+        metrics.count(record, now: loop.now)
     }
 
     override func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {
         var record = RequestRecord(refused: error, at: loop.now)
         record.responseHeadBytes = UInt64(headBytes)
         record.responseBodyBytes = UInt64(bodyBytes)
+        metrics.count(record, now: loop.now)
     }
 
     override func connectionClosed() {

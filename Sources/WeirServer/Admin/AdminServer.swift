@@ -10,11 +10,16 @@ package struct AdminServer: Sendable {
         ("/ready", "200 once the first configuration is live on all workers, 503 before and while draining"),
         ("/status", "generation, resources, listeners, problems and files, as JSON"),
         ("/config_dump", "listeners, hosts, routes and clusters in force, as JSON"),
+        ("/stats/prometheus", "metrics, in Prometheus' text format"),
     ]
 
     private let status: ServerStatus
+    private let metrics: MetricsServer
 
-    package init(status: ServerStatus) { self.status = status }
+    package init(status: ServerStatus, metrics: MetricsServer) {
+        self.status = status
+        self.metrics = metrics
+    }
 
     package func answer(_ request: LocalRequest) -> LocalResponse {
         LocalAnswer.routed(request) { path in
@@ -23,6 +28,7 @@ package struct AdminServer: Sendable {
             case "/ready": { LocalAnswer.readiness(of: status) }
             case "/status": { .json(StatusReport(status)) }
             case "/config_dump": { dump() }
+            case "/stats/prometheus": { metrics.scrape() }
             default: nil
             }
         }

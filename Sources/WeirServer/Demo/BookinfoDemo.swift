@@ -60,6 +60,7 @@ package struct BookinfoDemo {
         var options = ServerOptions(configPaths: [directory])
         options.admin.port = FreePort.near(Self.usualAdminPort) ?? 0
         options.health = nil
+        options.metrics = nil
         options.drainSeconds = 2
         options.logLevel = .warning
         let session = DemoSession(port: port, once: once, backends: backends)

@@ -24,7 +24,7 @@ import WeirTestSupport
                 Self.program,
                 [
                     "serve", "--config", file.isEmpty ? directory.path : directory.path(file),
-                    "--admin", "127.0.0.1:0", "--health", "127.0.0.1:\(health)",
+                    "--admin", "127.0.0.1:0", "--health", "127.0.0.1:\(health)", "--metrics", "off",
                     "--listen-map", "80=\(port)", "--bind", "127.0.0.1", "--workers", "2", "--log-level", logLevel,
                 ])
             var status: Int32?
@@ -175,7 +175,8 @@ import WeirTestSupport
         let holder = try PortHolder()
         let directory = try directory(origin: 1)
         let ended = try run(
-            "serve", "--config", directory.path, "--admin", "127.0.0.1:0", "--health", "off", "--listen-map",
+            "serve", "--config", directory.path, "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "off",
+            "--listen-map",
             "80=\(holder.port)")
         #expect(ended.status == 1 && ended.errors.contains("\(holder.port)"), "\(ended.errors)")
     }
@@ -183,9 +184,12 @@ import WeirTestSupport
     @Test func unusableConfigurationEndsWithSeventyEight() throws {
         let directory = try TemporaryDirectory()
         try directory.write("bad.yaml", "kind: [unclosed")
-        let ended = try run("serve", "--config", directory.path, "--admin", "127.0.0.1:0", "--health", "off")
+        let ended = try run(
+            "serve", "--config", directory.path, "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "off")
         #expect(ended.status == 78 && ended.errors.contains(directory.path("bad.yaml") + ":"), "\(ended.errors)")
-        let missing = try run("serve", "--config", directory.path("none"), "--admin", "127.0.0.1:0", "--health", "off")
+        let missing = try run(
+            "serve", "--config", directory.path("none"), "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "off"
+        )
         #expect(missing.status == 78 && missing.errors.contains(directory.path("none")), "\(missing.errors)")
     }
 

@@ -11,7 +11,8 @@ import Testing
         }
         let plan = ClusterPlan(id: 0, spec: spec)
         let list = weights.indices.map {
-            Endpoint(pool: worker.makePool(to: plan.endpoints[$0].address, plan), weight: weights[$0])
+            Endpoint(
+                pool: worker.makePool(to: plan.endpoints[$0].address, plan), weight: weights[$0], workload: 0)
         }
         return (worker, list)
     }

@@ -13,7 +13,10 @@ import WeirSources
 
     private func answer(_ path: String, method: String = "GET") -> LocalAnswerText {
         let request = LocalRequest(method: method, path: path, query: "", headers: [])
-        return LocalAnswerText(AdminServer(status: status).answer(request))
+        let metrics = MetricsServer(
+            engine: Engine(options: EngineOptions()), names: DestinationNames(), source: SourceLabels(), status: status,
+            servers: LocalServers(name: "test"))
+        return LocalAnswerText(AdminServer(status: status, metrics: metrics).answer(request))
     }
 
     private func health(_ path: String) -> LocalAnswerText {
@@ -108,7 +111,9 @@ import WeirSources
     }
 
     @Test func theIndexNamesTheEndpoints() {
-        for path in ["/ready", "/status", "/config_dump"] { #expect(answer("/").text.contains(path)) }
+        for path in ["/ready", "/status", "/config_dump", "/stats/prometheus"] {
+            #expect(answer("/").text.contains(path))
+        }
     }
 
     @Test func unknownPathsAndMethodsAreRefused() {
@@ -130,7 +135,8 @@ struct LocalAnswerText {
         var bytes: [UInt8] = []
         switch response.body {
         case .whole(let whole): bytes = whole
-        case .stream(let next): while let piece = next() { bytes += piece }
+        case .stream(let next): while case .bytes(let piece) = next() { bytes += piece }
+        case .later: break
         }
         text = String(decoding: bytes, as: UTF8.self)
     }

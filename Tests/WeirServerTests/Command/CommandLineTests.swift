@@ -30,7 +30,7 @@ import WeirServer
 
     @Test func everyFlagReachesTheServer() throws {
         let options = try options(
-            "--config", "a", "--config", "b", "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "off",
+            "--config", "a", "--config", "b", "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "127.0.0.1:0",
             "--workers", "3",
             "--listen-map", "80=8080", "--listen-map", "443=8443", "--bind", "::1", "--drain-delay", "1.5",
             "--drain-seconds", "3",
@@ -38,6 +38,7 @@ import WeirServer
         #expect(options.configPaths == ["a", "b"])
         #expect(options.admin.port == 0)
         #expect(options.health == nil)
+        #expect(options.metrics == HostPort(host: "127.0.0.1", port: 0))
         #expect(options.workers == 3)
         #expect(options.portMap == [80: 8080, 443: 8443])
         #expect(options.bind == "::1")
@@ -54,7 +55,7 @@ import WeirServer
         ["serve", "--config", "a", "--workers", "x"], ["serve", "--config", "a", "--listen-map", "80"],
         ["serve", "--config", "a", "--bind", "eth0"], ["serve", "--config", "a", "--drain-delay", "-1"],
         ["serve", "--config", "a", "--drain-seconds", "nan"], ["serve", "--config", "a", "--server-name", ""],
-        ["serve", "--config", "a", "--log-level", "loud"], ["serve", "--config", "a", "--metrics", "0.0.0.0:15090"],
+        ["serve", "--config", "a", "--log-level", "loud"], ["serve", "--config", "a", "--metrics", "on"],
         ["serve", "--config", "a", "--kubernetes"], ["serve", "a"], ["healthcheck", "--health", "x"],
         ["healthcheck", "--health", "127.0.0.1:0"], ["demo", "--port", "0"], ["nonsense"],
     ])
@@ -63,10 +64,8 @@ import WeirServer
         if let error { #expect(Weir.exitCode(for: error).rawValue == ExitStatus.usage.rawValue) }
     }
 
-    @Test func metricsAreSaidToBeMissing() throws {
-        let error = #expect(throws: (any Error).self) {
-            try Weir.parseAsRoot(["serve", "--config", "a", "--metrics", "127.0.0.1:15090"])
-        }
-        if let error { #expect(Weir.message(for: error).contains("not part of this version")) }
+    @Test func metricsAreServedUnlessTurnedOff() throws {
+        #expect(try options("--config", "a").metrics == HostPort(host: "0.0.0.0", port: 15090))
+        #expect(try options("--config", "a", "--metrics", "off").metrics == nil)
     }
 }
