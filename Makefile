@@ -31,4 +31,4 @@ bench-micro: deps ## time parsing, route lookup, picks and serialising, and coun
 	LD_PRELOAD=$(CURDIR)/.build-bench/malloc_count.so .build-bench/release/weir-bench-micro $(ARGS)
 
 clean: ## remove everything that was built
-	rm -rf .build .build-tsan .build-asan .build-fuzz .build-bench .build-image .build-peers Benchmarks/results
+	rm -rf .build .build-tools .build-tsan .build-asan .build-fuzz .build-bench .build-image .build-peers Benchmarks/results

@@ -82,6 +82,8 @@ struct ProblemLog {
 }
 
 extension Problem {
+    var isError: Bool { severity == Diagnostic.Severity.error.rawValue }
+
     fileprivate var level: Logger.Level {
         switch Diagnostic.Severity(rawValue: severity) {
         case .error: .error

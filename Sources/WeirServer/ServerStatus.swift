@@ -14,6 +14,9 @@ package final class ServerStatus: Sendable {
         package var files: [FileSummary] = []
 
         package init() {}
+
+        /// Nothing in it was refused.
+        var isClean: Bool { !problems.contains { $0.isError } }
     }
 
     /// A port of the configuration.
@@ -35,6 +38,18 @@ package final class ServerStatus: Sendable {
         package var durationMilliseconds: Double
     }
 
+    /// The reloads since the start, for metrics.
+    struct ReloadCounts: Sendable, Equatable {
+        /// Handed to the workers with nothing refused.
+        var clean = 0
+        /// With something refused: its last good version stays, or it is left out.
+        var refusing = 0
+        /// When a clean one last went live, in seconds since 1970.
+        var lastCleanSeconds: Double?
+        /// From the last change being read to all workers serving it.
+        var lastSeconds: Double?
+    }
+
     struct State {
         /// What all workers serve; 0 = nothing yet.
         var generation: UInt64 = 0
@@ -42,6 +57,7 @@ package final class ServerStatus: Sendable {
         var configuration = Configuration()
         var lastReload: Reloaded?
         var snapshot: Snapshot?
+        var reloads = ReloadCounts()
     }
 
     package let workers: Int
@@ -60,6 +76,10 @@ package final class ServerStatus: Sendable {
                 state.configuration = configuration
                 state.snapshot = snapshot
             }
+            // A port is tried again in the same generation.
+            if state.snapshot?.generation != snapshot.generation {
+                if configuration.isClean { state.reloads.clean += 1 } else { state.reloads.refusing += 1 }
+            }
             return state.snapshot
         }
         _ = former
@@ -67,9 +87,12 @@ package final class ServerStatus: Sendable {
 
     /// All workers serve this generation.
     func live(generation: UInt64, afterSeconds seconds: Double) {
-        let time = Timestamp.text(unixSeconds: SystemClock.unix)
+        let unix = SystemClock.unix
+        let time = Timestamp.text(unixSeconds: unix)
         state.withLock {
             $0.generation = max($0.generation, generation)
+            $0.reloads.lastSeconds = seconds
+            if $0.configuration.isClean { $0.reloads.lastCleanSeconds = unix }
             $0.lastReload = Reloaded(time: time, durationMilliseconds: (seconds * 100_000).rounded() / 100)
         }
     }
@@ -90,6 +113,8 @@ package final class ServerStatus: Sendable {
     var current: (generation: UInt64, configuration: Configuration, lastReload: Reloaded?) {
         state.withLock { ($0.generation, $0.configuration, $0.lastReload) }
     }
+
+    var reloads: ReloadCounts { state.withLock { $0.reloads } }
 
     /// What was last handed to the workers.
     var snapshot: Snapshot? { state.withLock { $0.snapshot } }

@@ -25,6 +25,9 @@ class ServerHost {
     var requestCount = 0
     /// Accepted connections since the start.
     var acceptedCount = 0
+    /// Connections to endpoints begun since the start, and those that failed to open.
+    var connectCount = 0
+    var connectFailureCount = 0
 
     /// Connections to endpoints, from their opening to the close of their descriptor.
     var upstreamCount = 0

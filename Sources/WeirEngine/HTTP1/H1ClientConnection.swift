@@ -325,6 +325,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private func lost(_ code: Int32, unsentIntact: Bool) {
         guard state == .busy || state == .connecting else { return close() }
         if state == .connecting {
+            host.connectFailureCount += 1
             return fail(ProxyError(source: .upstream, cause: .connectFailure))
         }
         if isReused, unsentIntact, !responseBegun, let sink {
@@ -346,7 +347,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
 
     func connectionDeadlinePassed() {
         switch state {
-        case .connecting: fail(ProxyError(source: .upstream, cause: .connectTimeout))
+        case .connecting:
+            host.connectFailureCount += 1
+            fail(ProxyError(source: .upstream, cause: .connectTimeout))
         case .idle, .busy, .closed: close()
         }
     }

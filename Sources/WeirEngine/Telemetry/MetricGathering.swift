@@ -66,15 +66,14 @@ final class MetricGathering: Sendable {
     }
 
     /// On the worker's thread: passes its reply on to where it is merged.
-    func reply(_ copy: MetricCopy, _ stats: EngineStats, worker: Int) {
+    func reply(_ copy: MetricCopy, _ stats: EngineStats?, worker: Int) {
         execute { self.take(copy, stats, worker: worker) }
     }
 
-    private func take(_ copy: MetricCopy, _ stats: EngineStats, worker: Int) {
+    private func take(_ copy: MetricCopy, _ stats: EngineStats?, worker: Int) {
         let metrics = metrics.withLock { metrics in
             metrics.add(copy, names.tables)
-            // The counts that go with the last of its series.
-            if copy.isLast { metrics.add(stats) }
+            if let stats { metrics.add(stats) }
             return metrics
         }
         if !copy.isLast {

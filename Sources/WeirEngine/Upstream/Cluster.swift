@@ -66,6 +66,7 @@ final class Cluster {
     func closeIdle() -> Bool { endpoints.all.contains { $0.pool.closeIdle() } }
 
     var connectionCount: Int { endpoints.all.reduce(0) { $0 + $1.pool.connectionCount } }
+    var idleCount: Int { endpoints.all.reduce(0) { $0 + $1.pool.idleCount } }
 
     /// Cuts every connection; only when the worker ends.
     func closeAll() {

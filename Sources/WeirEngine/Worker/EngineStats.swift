@@ -18,6 +18,15 @@ package struct EngineStats: Sendable, Equatable {
     package var pinnedGenerations = 0
     /// Pooled chunks handed out now.
     package var buffersInUse = 0
+    /// Connections to endpoints that wait for a request now.
+    package var idleUpstreamConnections = 0
+    /// Connections to endpoints begun, and those that failed to open.
+    package var upstreamConnects = 0
+    package var upstreamConnectFailures = 0
+    /// Series of metrics, summed over workers.
+    package var metricSeries = 0
+    /// Requests counted without their destination, because there were too many series.
+    package var metricOverflow = 0
 
     package init() {}
 
@@ -46,5 +55,10 @@ package struct EngineStats: Sendable, Equatable {
         upstreamOverflows += other.upstreamOverflows
         pinnedGenerations += other.pinnedGenerations
         buffersInUse += other.buffersInUse
+        idleUpstreamConnections += other.idleUpstreamConnections
+        upstreamConnects += other.upstreamConnects
+        upstreamConnectFailures += other.upstreamConnectFailures
+        metricSeries += other.metricSeries
+        metricOverflow += other.metricOverflow
     }
 }

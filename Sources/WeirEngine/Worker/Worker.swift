@@ -114,7 +114,8 @@ class Worker: ServerHost, AcceptorOwner {
             collector.add(stats)
         case .series(let gathering, let worker, let first):
             let copy = metrics.copy(from: first, most: MetricGathering.seriesPerReply)
-            gathering.reply(copy, stats, worker: worker)
+            // The plain counts go with the last of the series.
+            gathering.reply(copy, copy.isLast ? stats : nil, worker: worker)
         case .drain(let ticket):
             drain(ticket)
         case .stop:
@@ -123,11 +124,19 @@ class Worker: ServerHost, AcceptorOwner {
     }
 
     private var stats: EngineStats {
-        EngineStats(
+        var idleConnections = 0
+        for id in 0..<clusterCapacity { idleConnections += clusters[id]?.takeUnretainedValue().idleCount ?? 0 }
+        var stats = EngineStats(
             acceptedConnections: acceptedCount, refusedConnections: refusedCount, activeConnections: connectionCount,
             requests: requestCount, activeExchanges: activeExchanges, upstreamConnections: upstreamCount,
             upstreamOverflows: overflowCount,
             pinnedGenerations: older.count + (current == nil ? 0 : 1), buffersInUse: loop.pool.inUse)
+        stats.idleUpstreamConnections = idleConnections
+        stats.upstreamConnects = connectCount
+        stats.upstreamConnectFailures = connectFailureCount
+        stats.metricSeries = metrics.count
+        stats.metricOverflow = Int(metrics.overflowed)
+        return stats
     }
 
     // MARK: Connections

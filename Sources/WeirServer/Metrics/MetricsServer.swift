@@ -1,4 +1,5 @@
 package import WeirEngine
+import WeirSources
 
 /// `/stats/prometheus`: asks the workers, merges their numbers, and sends the text as fast as the client takes it.
 ///
@@ -6,6 +7,8 @@ package import WeirEngine
 package final class MetricsServer: Sendable {
     /// Answers being made at one time; beyond, 503.
     package static let concurrentScrapes = 4
+    /// Seconds after which an answer whose client takes nothing gives way to another.
+    static let stallSeconds = 30.0
 
     private struct State {
         var waiting: [LocalCompletion] = []
@@ -39,6 +42,7 @@ package final class MetricsServer: Sendable {
     /// The text, once the workers have answered.
     package func scrape() -> LocalResponse {
         let isRefused = state.withLock { state in
+            for scrape in state.texts { scrape.giveWay(afterSeconds: Self.stallSeconds) }
             state.texts.removeAll { $0.isOver }
             return state.waiting.count + state.texts.count >= Self.concurrentScrapes
         }
@@ -86,6 +90,10 @@ private final class Scrape: Sendable {
         var requests: RequestMetricsText?
         /// Everything else: short, written first.
         var isHeadWritten = false
+        /// The rest was given up for another scrape.
+        var isCut = false
+        /// When the client last took something.
+        var movedAt = SystemClock.now
     }
 
     private let metrics: GatheredMetrics
@@ -102,8 +110,19 @@ private final class Scrape: Sendable {
 
     func end() { state.withLock { $0.requests = nil } }
 
+    /// Lets go of what a client has not asked for in this time.
+    func giveWay(afterSeconds limit: Double) {
+        state.withLock { state in
+            guard state.requests != nil, SystemClock.now - state.movedAt > limit else { return }
+            state.requests = nil
+            state.isCut = true
+        }
+    }
+
     func next() -> LocalPiece {
         state.withLock { state in
+            if state.isCut { return .cut }
+            state.movedAt = SystemClock.now
             var text = MetricText()
             if !state.isHeadWritten {
                 state.isHeadWritten = true

@@ -1,4 +1,5 @@
 import WeirEngine
+import WeirSources
 
 /// The metrics of the process and the server: everything but the requests.
 struct ServerMetrics: Sendable {
@@ -17,32 +18,86 @@ struct ServerMetrics: Sendable {
     }
 
     private func writeTraffic(_ stats: EngineStats, _ text: inout MetricText) {
-        text.single(
-            "weir_workers", .gauge, "Worker threads.", Double(status.workers))
+        text.single("weir_workers", .gauge, "Worker threads.", Double(status.workers))
         text.single(
             "weir_downstream_connections_active", .gauge, "Client connections open.", Double(stats.activeConnections))
         text.single(
             "weir_downstream_connections_total", .counter, "Client connections accepted.",
             Double(stats.acceptedConnections))
-        text.single(
-            "weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
+        text.single("weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
         text.single(
             "weir_upstream_connections_active", .gauge, "Connections to endpoints open, idle ones included.",
             Double(stats.upstreamConnections))
         text.single(
+            "weir_upstream_connections_idle", .gauge, "Connections to endpoints waiting for a request.",
+            Double(stats.idleUpstreamConnections))
+        text.single(
+            "weir_upstream_connects_total", .counter, "Connections to endpoints begun.",
+            Double(stats.upstreamConnects))
+        text.single(
+            "weir_upstream_connect_failures_total", .counter,
+            "Connections to endpoints that were refused or took too long.", Double(stats.upstreamConnectFailures))
+        text.single(
             "weir_buffers_in_use", .gauge, "Pooled 32 KiB chunks holding bytes on their way.",
             Double(stats.buffersInUse))
+        text.single(
+            "weir_metrics_series", .gauge, "Series of requests held by workers, summed over workers.",
+            Double(stats.metricSeries))
+        text.single(
+            "weir_metrics_series_overflow_total", .counter,
+            "Requests counted without their destination, because a worker held too many series.",
+            Double(stats.metricOverflow))
     }
 
     private func writeConfiguration(_ stats: EngineStats, _ text: inout MetricText) {
         let current = status.current
+        let configuration = current.configuration
+        text.single("weir_ready", .gauge, "1 while readiness probes succeed.", status.isReady ? 1 : 0)
         text.single(
-            "weir_config_generation", .gauge,
-            "Generation of the configuration that all workers serve; 0 before the first.",
+            "weir_config_generation", .gauge, "Generation that all workers serve; 0 before the first.",
             Double(current.generation))
         text.single(
             "weir_config_generations_pinned", .gauge,
             "Generations held by workers, summed over workers: one each while no request holds an old one.",
             Double(stats.pinnedGenerations))
+        writeReloads(status.reloads, &text)
+        text.family("weir_config_resources", .gauge, "Resources in force, by kind.")
+        for (kind, count) in configuration.resources.sorted(by: { $0.key < $1.key }) {
+            text.sample("weir_config_resources", [("kind", kind)], Double(count))
+        }
+        text.single(
+            "weir_config_rejected_resources", .gauge, "Resources that have an error.",
+            Double(Set(configuration.problems.lazy.filter(\.isError).compactMap(\.resource)).count))
+        text.single(
+            "weir_config_kept_resources", .gauge,
+            "Resources in force in an earlier version, because the present one is broken.",
+            Double(configuration.files.reduce(0) { $0 + $1.kept }))
+        text.family("weir_config_problems", .gauge, "Problems listed at /status, by severity.")
+        for severity in ["error", "warning", "info"] {
+            let count = configuration.problems.count { $0.severity == severity }
+            text.sample("weir_config_problems", [("severity", severity)], Double(count))
+        }
+        text.family("weir_listeners", .gauge, "Ports of the configuration that are listened on, and that could not be.")
+        let open = configuration.listeners.count { $0.listening }
+        text.sample("weir_listeners", [("state", "listening")], Double(open))
+        text.sample("weir_listeners", [("state", "failed")], Double(configuration.listeners.count - open))
+    }
+
+    private func writeReloads(_ reloads: ServerStatus.ReloadCounts, _ text: inout MetricText) {
+        text.family(
+            "weir_config_reloads_total", .counter,
+            "Configurations handed to the workers; result error: something in it was refused.")
+        text.sample("weir_config_reloads_total", [("result", "success")], Double(reloads.clean))
+        text.sample("weir_config_reloads_total", [("result", "error")], Double(reloads.refusing))
+        if let seconds = reloads.lastCleanSeconds {
+            text.single(
+                "weir_config_last_reload_success_timestamp_seconds", .gauge,
+                "When a configuration with nothing refused last went live, in seconds since 1970.", seconds)
+        }
+        if let seconds = reloads.lastSeconds {
+            text.single(
+                "weir_config_last_reload_duration_seconds", .gauge,
+                "From the last change being read to all workers serving it.", seconds)
+        }
     }
 }

@@ -57,7 +57,11 @@ class ConnectionPool {
             host.overflowCount += 1
             return nil
         }
-        guard case .success(let opened) = address.withSockAddr({ Socket.connect($0, $1) }) else { return nil }
+        host.connectCount += 1
+        guard case .success(let opened) = address.withSockAddr({ Socket.connect($0, $1) }) else {
+            host.connectFailureCount += 1
+            return nil
+        }
         let connection = H1ClientConnection(
             host: host, pool: self, descriptor: opened.descriptor, established: opened.established,
             connectMilliseconds: plan.connectTimeoutMilliseconds)
