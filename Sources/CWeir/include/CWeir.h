@@ -13,9 +13,11 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -26,6 +28,12 @@ static const int weir_pollrdhup = 0x2000;
 // Takes a read lease, which goes with the descriptor: 1 = held, 0 = somebody has the file open for writing, -1 = not known.
 // A break of the lease sends SIGIO.
 int weir_lease(int fd);
+// The text of an errno, which lives for ever and is the same in every language.
+const char *weir_errno_text(int code);
+// `size` bytes of fresh memory, mapped twice back to back: what is written behind the first mapping's end lies at its start.
+// A multiple of the page size. NULL with errno on failure; weir_unmap_twice gives it back.
+void *weir_map_twice(const char *name, size_t size);
+void weir_unmap_twice(void *start, size_t size);
 int weir_accept4(int fd, struct sockaddr *address, socklen_t *length);
 int weir_eventfd(void);
 int weir_signalfd(const sigset_t *mask);

@@ -53,7 +53,7 @@ struct HTTPDate: ~Copyable {
     }
 
     /// Year, month and day of a count of days since 1970 in the Gregorian calendar.
-    private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
+    static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
         // Years are counted from a 1st of March, so that the leap day comes last; an era is 400 years.
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097

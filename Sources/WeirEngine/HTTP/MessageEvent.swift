@@ -80,6 +80,8 @@ class ServerStream: MessageStream {
 class ClientStream: MessageStream {
     /// The sink is gone; the connection is closed unless it can carry another request.
     func cancel() { isAbstract() }
+    /// Our end of the connection; asks the kernel once a connection.
+    var localAddress: EndpointAddress? { nil }
 }
 
 /// Calls through a borrowed reference, without counting.
@@ -106,6 +108,7 @@ extension Borrowed where Object: ServerStream {
 
 extension Borrowed where Object: ClientStream {
     func cancel() { with { $0.cancel() } }
+    var localAddress: EndpointAddress? { with { $0.localAddress } }
 }
 
 extension Borrowed where Object: MessageSink {
@@ -134,4 +137,8 @@ struct DownstreamInfo {
     /// Index of the listener the connection came in on.
     var listener: Int
     var scheme: Scheme
+    /// Our end of the connection, where the access log's format asks for it.
+    var local: EndpointAddress?
+    /// Different for every connection of the process.
+    var connectionID: UInt64 = 0
 }

@@ -28,4 +28,6 @@ struct ProxyError: Error, Equatable {
     var cause: Cause
     /// HTTP status to answer with when the error itself names one; 0 otherwise.
     var status: UInt16 = 0
+    /// errno of a connection that could not be opened; 0 otherwise.
+    var code: Int32 = 0
 }

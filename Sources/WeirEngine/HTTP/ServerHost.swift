@@ -17,6 +17,8 @@ class ServerHost {
     private var date = HTTPDate()
     private var dateAt: UInt64 = 0
     private var unixSeconds = 0
+    /// Nanoseconds since 1970 at the monotonic clock's zero; refreshed like the date.
+    private var wallOffset: UInt64 = 0
 
     /// Answers say `Connection: close` and idle connections are closed.
     private(set) var isDraining = false
@@ -93,14 +95,27 @@ class ServerHost {
 
     /// The current date as an IMF-fixdate; borrowed until the next call.
     func dateBytes() -> UnsafeRawBufferPointer {
-        let now = loop.now
-        if now - dateAt > 250_000_000 || unixSeconds == 0 {
-            var time = timespec()
-            clock_gettime(CLOCK_REALTIME, &time)
-            dateAt = now
-            unixSeconds = time.tv_sec
-        }
+        refreshWallClock()
         return date.bytes(unixSeconds: unixSeconds)
+    }
+
+    /// What the loop's clock lacks to nanoseconds since 1970.
+    func wallClockOffset() -> UInt64 {
+        refreshWallClock()
+        return wallOffset
+    }
+
+    private func refreshWallClock() {
+        let now = loop.now
+        guard now - dateAt > 250_000_000 || unixSeconds == 0 else { return }
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        var monotonic = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &monotonic)
+        dateAt = now
+        unixSeconds = time.tv_sec
+        let wall = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        wallOffset = wall &- (UInt64(monotonic.tv_sec) * 1_000_000_000 + UInt64(monotonic.tv_nsec))
     }
 
     // MARK: Connections

@@ -41,6 +41,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     ///
     /// Only the pool writes it.
     var poolIndex = -1
+    private var knownLocalAddress: EndpointAddress?
 
     init(host: ServerHost, pool: ConnectionPool, descriptor: Int32, established: Bool, connectMilliseconds: Int) {
         self.host = host
@@ -108,6 +109,12 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     }
 
     // MARK: ClientStream
+
+    override var localAddress: EndpointAddress? {
+        // Set by the kernel when the connection was begun, and the same until it ends.
+        if knownLocalAddress == nil { knownLocalAddress = EndpointAddress(connection.localAddress) }
+        return knownLocalAddress
+    }
 
     override var isCongested: Bool {
         // Until it is established, everything queued waits.
@@ -326,7 +333,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         guard state == .busy || state == .connecting else { return close() }
         if state == .connecting {
             host.connectFailureCount += 1
-            return fail(ProxyError(source: .upstream, cause: .connectFailure))
+            return fail(ProxyError(source: .upstream, cause: .connectFailure, code: code))
         }
         if isReused, unsentIntact, !responseBegun, let sink {
             // The peer closed the pooled connection before the kernel took a byte of this request: not an attempt.

@@ -72,6 +72,29 @@ struct SocketAddress {
         }
     }
 
+    /// The IP address and the port, an IPv4 address mapped into IPv6 as IPv4; `nil` for every other family.
+    var parts: (target: EndpointTarget, port: UInt16)? {
+        withUnsafeBytes(of: storage) { raw in
+            switch family {
+            case AF_INET:
+                let address = raw.load(as: sockaddr_in.self)
+                return (.ipv4(address.sin_addr.s_addr), UInt16(bigEndian: address.sin_port))
+            case AF_INET6:
+                let port = UInt16(bigEndian: raw.load(as: sockaddr_in6.self).sin6_port)
+                guard let start = MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) else { return nil }
+                let high = raw.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+                let low = raw.loadUnaligned(fromByteOffset: start + 8, as: UInt64.self)
+                // ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
+                if high == 0, UInt32(truncatingIfNeeded: low).bigEndian == 0xffff {
+                    return (.ipv4(UInt32(truncatingIfNeeded: low >> 32)), port)
+                }
+                return (.ipv6(high, low), port)
+            default:
+                return nil
+            }
+        }
+    }
+
     /// Longest text `writeHost` makes: an IPv6 address.
     static let maxHostText = Int(INET6_ADDRSTRLEN)
 
@@ -95,7 +118,7 @@ struct SocketAddress {
         }
     }
 
-    private static func writeIPv4(_ networkOrder: UInt32, into text: UnsafeMutablePointer<UInt8>) -> Int {
+    static func writeIPv4(_ networkOrder: UInt32, into text: UnsafeMutablePointer<UInt8>) -> Int {
         let value = UInt32(bigEndian: networkOrder)
         var used = 0
         var shift: UInt32 = 32

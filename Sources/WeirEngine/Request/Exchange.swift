@@ -21,6 +21,8 @@ final class Exchange: MessageSink {
     /// What metrics and access log will say of the request.
     private var record = RequestRecord()
     private var isReported = false
+    /// What its line in the access log needs and would be gone by then.
+    private var capture = LogCapture()
 
     init(worker: Worker) { self.worker = worker }
 
@@ -35,7 +37,7 @@ final class Exchange: MessageSink {
         switch consume event {
         case .request(let head, let last):
             state.requestBegan(last: last)
-            beginRecord(head)
+            beginRecord(head, last: last)
             route(head, last: last)
         case .body(let slice):
             record.requestBodyBytes += UInt64(slice.count)
@@ -45,6 +47,7 @@ final class Exchange: MessageSink {
         case .trailers(let trailers):
             upstream?.send(.trailers(trailers))
         case .end:
+            record.requestMilliseconds = Int64((worker.loop.now - record.startedAt) / 1_000_000)
             if state.requestEnded() == .forward { upstream?.send(.end) }
         case .reset(let error):
             record.fail(downstream: error)
@@ -83,7 +86,10 @@ final class Exchange: MessageSink {
 
     override func upstreamHasRoom() { stream?.resumeReading() }
 
-    override func leaseMoved(to stream: Borrowed<ClientStream>) { upstream = stream }
+    override func leaseMoved(to stream: Borrowed<ClientStream>) {
+        upstream = stream
+        captureAddress(stream)
+    }
 
     private func receivedHead(_ head: ResponseHead, last: Bool) {
         guard let stream else { return }
@@ -98,6 +104,7 @@ final class Exchange: MessageSink {
         let upstreamMilliseconds = (worker.loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
         worker.stampResponse(head, upstreamMilliseconds: upstreamMilliseconds)
+        captureHeaders(head)
         stream.send(.response(head, last: last))
         record.responseHeadBytes = UInt64(stream.sentHeadBytes)
         unpin()
@@ -110,7 +117,10 @@ final class Exchange: MessageSink {
         guard let stream else { return }
         guard let pinned = worker.pinCurrent() else { return answer(.noRoute) }
         self.pinned = pinned
-        switch RouteSelection.select(head, stream.downstream, pinned, worker) {
+        var routeName = UnsafeRawBufferPointer(start: nil, count: 0)
+        let selection = RouteSelection.select(head, stream.downstream, pinned, worker, &routeName)
+        captureRoute(routeName)
+        switch selection {
         case .noRoute: answer(.noRoute)
         case .noCluster: answer(.noCluster)
         case .cluster(let cluster):
@@ -124,19 +134,20 @@ final class Exchange: MessageSink {
         guard let stream, let endpoint = cluster.pick(&worker.random) else { return answer(.noHealthyUpstream) }
         ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
         let leased = endpoint._withUnsafeGuaranteedRef { endpoint -> Borrowed<ClientStream>? in
-            let leased = endpoint.pool.lease(to: Borrowed(self))
-            if leased != nil {
-                endpoint.requestBegan()
-                self.endpoint = Borrowed(endpoint)
-                record.workload = endpoint.workload
-            }
-            return leased
+            endpoint.requestBegan()
+            self.endpoint = Borrowed(endpoint)
+            record.workload = endpoint.workload
+            return endpoint.pool.lease(to: Borrowed(self))
         }
         guard let leased else {
-            let cause = worker.upstreamCount < worker.maxUpstreams ? ProxyError.Cause.connectFailure : .overflow
-            return answer(.failure(ProxyError(source: .upstream, cause: cause)))
+            guard worker.upstreamCount < worker.maxUpstreams else {
+                return answer(.failure(ProxyError(source: .upstream, cause: .overflow)))
+            }
+            let code = endpoint._withUnsafeGuaranteedRef { $0.pool.openError }
+            return answer(.failure(ProxyError(source: .upstream, cause: .connectFailure, code: code)))
         }
         upstream = leased
+        captureAddress(leased)
         sentAt = worker.loop.now
         leased.send(.request(head, last: last))
     }
@@ -144,7 +155,7 @@ final class Exchange: MessageSink {
     private func answer(_ reply: LocalReply) {
         state.answeredLocally()
         record.answered(by: reply)
-        if let stream { reply.send(on: stream, host: worker, &record) }
+        if let stream { reply.send(on: stream, host: worker, &record) { captureHeaders($0) } }
         finish(cancelUpstream: true)
     }
 
@@ -174,7 +185,7 @@ final class Exchange: MessageSink {
     private func report() {
         guard !isReported, let stream else { return }
         isReported = true
-        worker.requestEnded(record, stream.requestHead, stream.downstream, endpoint)
+        worker.requestEnded(record, stream.requestHead, stream.downstream, endpoint, capture)
     }
 
     /// Gives back everything borrowed, then tells the stream, which may start the next request at once.
@@ -192,12 +203,31 @@ final class Exchange: MessageSink {
         stream?.exchangeEnded()
     }
 
-    private func beginRecord(_ head: RequestHead) {
+    private func beginRecord(_ head: RequestHead, last: Bool) {
         record = RequestRecord()
         isReported = false
+        capture.reset()
+        if last { record.requestMilliseconds = 0 }
         record.startedAt = worker.loop.now
         record.requestHeadBytes = UInt64(head.backing?.count ?? 0)
         record.isGRPC = head.isGRPC
+    }
+
+    // MARK: For the access log
+
+    private func captureRoute(_ name: UnsafeRawBufferPointer) {
+        guard let log = worker.accessLogger, log.wantsRouteName, !name.isEmpty else { return }
+        capture.keep(name, at: LogCapture.routeName)
+    }
+
+    private func captureAddress(_ stream: Borrowed<ClientStream>) {
+        guard let log = worker.accessLogger, log.wantsUpstreamLocal else { return }
+        capture.upstreamLocal = stream.localAddress
+    }
+
+    private func captureHeaders(_ head: ResponseHead) {
+        guard let log = worker.accessLogger, log.wantsResponseHeaders else { return }
+        log.capture(head, &capture)
     }
 
     private func unpin() {

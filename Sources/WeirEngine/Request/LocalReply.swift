@@ -53,8 +53,11 @@ enum LocalReply {
 
     /// Sends the whole answer on a stream.
     ///
-    /// `HEAD` gets the headers alone.
-    func send(on stream: Borrowed<ServerStream>, host: ServerHost, _ record: inout RequestRecord) {
+    /// `HEAD` gets the headers alone. `noting` sees the head before it goes.
+    func send(
+        on stream: Borrowed<ServerStream>, host: ServerHost, _ record: inout RequestRecord,
+        noting: (ResponseHead) -> Void
+    ) {
         let head = host.takeResponseHead()
         defer { host.recycle(head) }
         let text = UnsafeRawBufferPointer(start: body.utf8Start, count: body.utf8CodeUnitCount)
@@ -64,6 +67,7 @@ enum LocalReply {
         }
         let bodyless = text.isEmpty || stream.requestHead.method == .head
         if stream.requestHead.method == .head { head.framing = .none }
+        noting(head)
         stream.send(.response(head, last: bodyless))
         record.responseHeadBytes = UInt64(stream.sentHeadBytes)
         guard !bodyless else { return }

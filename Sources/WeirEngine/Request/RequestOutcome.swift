@@ -34,6 +34,7 @@ extension RequestRecord {
     }
 
     private mutating func fail(upstream error: ProxyError) {
+        connectError = error.code
         switch error.cause {
         case .connectFailure: note(.upstreamConnectFailure, .connectFailure)
         case .connectTimeout: note(.upstreamConnectFailure, .connectTimeout)

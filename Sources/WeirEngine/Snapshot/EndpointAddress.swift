@@ -72,6 +72,14 @@ struct EndpointAddress: Equatable {
         pathLength = 0
     }
 
+    /// An IP address of a socket; an IPv4 address mapped into IPv6 becomes IPv4.
+    ///
+    /// `nil` for every other family.
+    init?(_ address: SocketAddress) {
+        guard let parts = address.parts else { return nil }
+        self.init(parts.target, port: parts.port)
+    }
+
     /// Path of a unix socket, without a NUL.
     var path: UnsafeRawBufferPointer {
         guard family == .unix else { return UnsafeRawBufferPointer(start: nil, count: 0) }
@@ -144,6 +152,45 @@ struct EndpointAddress: Equatable {
                 return String(cString: written)
             }
             return family == .ipv6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+}
+
+/// As text, without a String: for the access log.
+extension EndpointAddress {
+    /// Longest text `write` makes of an IP address with its port.
+    static let maxText = Int(INET6_ADDRSTRLEN) + 8
+
+    /// Writes `10.0.0.1:80` or `[::1]:80`; returns its length, 0 for a unix socket.
+    func write(into out: UnsafeMutablePointer<UInt8>) -> Int {
+        guard family != .unix else { return 0 }
+        var length = 0
+        if family == .ipv6 {
+            out[0] = ASCII.openBracket
+            length = 1 + writeHost(into: out + 1)
+            out[length] = ASCII.closeBracket
+            length += 1
+        } else {
+            length = writeHost(into: out)
+        }
+        out[length] = ASCII.colon
+        return length + 1 + ASCII.writeDecimal(UInt64(port), into: out + length + 1)
+    }
+
+    /// Writes the address alone; returns its length, 0 for a unix socket.
+    func writeHost(into out: UnsafeMutablePointer<UInt8>) -> Int {
+        switch family {
+        case .unix: return 0
+        case .ipv4: return SocketAddress.writeIPv4(UInt32(truncatingIfNeeded: high), into: out)
+        case .ipv6:
+            let raw = (high, low)
+            return withUnsafeBytes(of: raw) { bytes in
+                let text = UnsafeMutableRawPointer(out).assumingMemoryBound(to: CChar.self)
+                guard inet_ntop(AF_INET6, bytes.baseAddress!, text, socklen_t(INET6_ADDRSTRLEN)) != nil else {
+                    return 0
+                }
+                return strlen(text)
+            }
         }
     }
 }

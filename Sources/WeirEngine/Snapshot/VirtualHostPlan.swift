@@ -58,6 +58,8 @@ struct RoutePlan {
     var destinationCount: Int32
     /// Sum of the weights of its destinations.
     var totalWeight: UInt64
+    /// Its name for the access log, in the host's arena.
+    var name: UnsafeRawBufferPointer
 }
 
 /// A weighted destination on the hot path.
@@ -82,6 +84,8 @@ package final class VirtualHostPlan: @unchecked Sendable {
     private let table: RouteTable
     private let routes: UnsafePointer<RoutePlan>
     private let destinations: UnsafePointer<DestinationPlan>
+    /// The routes' names, one behind the other.
+    private let names: UnsafePointer<UInt8>
     /// As stated, for logs and dumps.
     package let specs: [RouteSpec]
 
@@ -93,6 +97,8 @@ package final class VirtualHostPlan: @unchecked Sendable {
         self.specs = specs
         table = RouteTable(specs.map(\.conditions), indexAbove: indexAbove)
         var flat: [DestinationPlan] = []
+        let names = UnsafeMutablePointer<UInt8>.copy(of: specs.flatMap { Array($0.origin.name.utf8) })
+        var namesUsed = 0
         let plans = UnsafeMutablePointer<RoutePlan>.allocate(capacity: max(specs.count, 1))
         for (index, spec) in specs.enumerated() {
             let first = flat.count
@@ -102,11 +108,14 @@ package final class VirtualHostPlan: @unchecked Sendable {
                 total += UInt64(max(destination.weight, 1))
                 flat.append(DestinationPlan(clusterID: destination.clusterID, cumulativeWeight: total))
             }
+            let name = UnsafeRawBufferPointer(start: names + namesUsed, count: spec.origin.name.utf8.count)
+            namesUsed += name.count
             (plans + index).initialize(
                 to: RoutePlan(
                     action: .forward, firstDestination: Int32(first), destinationCount: Int32(flat.count - first),
-                    totalWeight: total))
+                    totalWeight: total, name: name))
         }
+        self.names = UnsafePointer(names)
         routes = UnsafePointer(plans)
         destinations = UnsafePointer(UnsafeMutablePointer.copy(of: flat))
     }
@@ -114,6 +123,7 @@ package final class VirtualHostPlan: @unchecked Sendable {
     deinit {
         UnsafeMutablePointer(mutating: routes).deallocate()
         UnsafeMutablePointer(mutating: destinations).deallocate()
+        UnsafeMutablePointer(mutating: names).deallocate()
     }
 
     package var routeCount: Int32 { table.count }
@@ -153,6 +163,9 @@ package final class VirtualHostPlan: @unchecked Sendable {
         }
         return first[low].clusterID
     }
+
+    /// A route's name, or nothing; valid while the plan lives.
+    func name(of route: Int32) -> UnsafeRawBufferPointer { routes[Int(route)].name }
 
     /// Where a route was written.
     package func origin(of route: Int32) -> RouteOrigin { specs[Int(route)].origin }

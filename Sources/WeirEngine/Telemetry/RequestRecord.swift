@@ -18,6 +18,8 @@ struct RequestRecord {
     var responseBodyBytes: UInt64 = 0
     /// From the request's leaving to the answer's head; -1 without an answer from upstream.
     var upstreamMilliseconds: Int64 = -1
+    /// From the request's head to its last byte; -1 when that never came.
+    var requestMilliseconds: Int64 = -1
     /// -1: none was chosen, or it does not exist.
     var clusterID: Int32 = -1
     /// Number of the endpoint's workload (see `DestinationNames`); 0 = unknown, or no endpoint.
@@ -25,6 +27,11 @@ struct RequestRecord {
     var isGRPC = false
     /// `grpc-status` of the answer; -1 when there was none.
     var grpcStatus: Int8 = -1
+}
+
+extension RequestRecord {
+    /// There was a connection to the endpoint.
+    var wasConnected: Bool { details != .connectFailure && details != .connectTimeout }
 }
 
 /// Why the answer is what it is (Envoy: `%RESPONSE_CODE_DETAILS%`; semantics 6.7).

@@ -16,19 +16,32 @@ struct ResponseFlags: OptionSet, Hashable {
 
     /// The codes in the order of their bits.
     static let codes: [StaticString] = ["NR", "NC", "UH", "UF", "UO", "UC", "UPE", "DPE", "DC", "SI", "LR"]
+    /// What the codes stand for, in the same order.
+    private static let names: [StaticString] = [
+        "NoRouteFound", "NoClusterFound", "NoHealthyUpstream", "UpstreamConnectionFailure", "UpstreamOverflow",
+        "UpstreamConnectionTermination", "UpstreamProtocolError", "DownstreamProtocolError",
+        "DownstreamConnectionTermination", "StreamIdleTimeout", "LocalReset",
+    ]
     /// Bytes the longest text can have: every code, with commas between.
     static let maxTextBytes = codes.reduce(0) { $0 + $1.utf8CodeUnitCount + 1 }
+
+    static let maxLongTextBytes = names.reduce(0) { $0 + $1.utf8CodeUnitCount + 1 }
 
     /// Writes the codes, separated by commas, or `-` when there is none; returns their length.
     ///
     /// There must be room for `maxTextBytes`.
-    func write(into room: UnsafeMutablePointer<UInt8>) -> Int {
+    func write(into room: UnsafeMutablePointer<UInt8>) -> Int { write(Self.codes, into: room) }
+
+    /// As `write`, with the long names; there must be room for `maxLongTextBytes`.
+    func writeLong(into room: UnsafeMutablePointer<UInt8>) -> Int { write(Self.names, into: room) }
+
+    private func write(_ texts: [StaticString], into room: UnsafeMutablePointer<UInt8>) -> Int {
         guard rawValue != 0 else {
             room[0] = UInt8(ascii: "-")
             return 1
         }
         var length = 0
-        for (index, code) in Self.codes.enumerated() where rawValue & (1 << UInt32(index)) != 0 {
+        for (index, code) in texts.enumerated() where rawValue & (1 << UInt32(index)) != 0 {
             if length > 0 {
                 room[length] = UInt8(ascii: ",")
                 length += 1

@@ -14,6 +14,8 @@ package struct EngineOptions: Sendable {
     /// HTTP/1.0 requests are served instead of answered 426.
     package var acceptsHTTP10 = false
     package var limits = ConnectionLimits()
+    /// Where workers put their lines; it must have a ring for each.
+    package var accessLog: AccessLog?
     /// Called on a worker's thread when a generation waits for `Engine.releaseRetired`.
     package var onRetired: @Sendable () -> Void = {}
 
@@ -91,9 +93,11 @@ package final class Engine: Sendable {
         for (index, mailbox) in mailboxes.enumerated() {
             let options = options
             let retired = retired
+            let accessLog = options.accessLog
             let thread = Thread.start(name: "worker-\(index)") {
                 let worker = Worker(
-                    index: index, mailbox: mailbox, serverName: ServerName(options.serverName), retired: retired)
+                    index: index, mailbox: mailbox, serverName: ServerName(options.serverName), retired: retired,
+                    accessLog: accessLog)
                 worker.acceptsHTTP10 = options.acceptsHTTP10
                 worker.maxUpstreams = max(options.limits.upstreams / options.workers, 1)
                 worker.run()

@@ -27,6 +27,10 @@ package struct EngineStats: Sendable, Equatable {
     package var metricSeries = 0
     /// Requests counted without their destination, because there were too many series.
     package var metricOverflow = 0
+    /// Lines handed to the access log's writer.
+    package var accessLogLines = 0
+    /// Lines of the access log lost because the writer did not keep up.
+    package var accessLogDropped = 0
 
     package init() {}
 
@@ -60,5 +64,7 @@ package struct EngineStats: Sendable, Equatable {
         upstreamConnectFailures += other.upstreamConnectFailures
         metricSeries += other.metricSeries
         metricOverflow += other.metricOverflow
+        accessLogLines += other.accessLogLines
+        accessLogDropped += other.accessLogDropped
     }
 }

@@ -28,6 +28,8 @@ class Worker: ServerHost, AcceptorOwner {
 
     let index: Int
     private let serverName: ServerName
+    /// `nil` without an access log.
+    let accessLogger: AccessLogger?
     private let retired: RetiredSnapshots
     private var acceptors: [Int: Acceptor] = [:]
     /// By slot; absent where connections are not counted.
@@ -55,8 +57,12 @@ class Worker: ServerHost, AcceptorOwner {
     private var drainTicket: DrainTicket?
     private var metrics = MetricTable()
 
-    init(index: Int, mailbox: Mailbox<WorkerMessage>, serverName: ServerName, retired: RetiredSnapshots) {
+    init(
+        index: Int, mailbox: Mailbox<WorkerMessage>, serverName: ServerName, retired: RetiredSnapshots,
+        accessLog: AccessLog? = nil
+    ) {
         self.index = index
+        accessLogger = accessLog.map { AccessLogger($0, worker: index) }
         self.serverName = serverName
         self.retired = retired
         listenerPlans = .allocate(capacity: 1)
@@ -136,6 +142,8 @@ class Worker: ServerHost, AcceptorOwner {
         stats.upstreamConnectFailures = connectFailureCount
         stats.metricSeries = metrics.count
         stats.metricOverflow = Int(metrics.overflowed)
+        stats.accessLogLines = accessLogger?.lines ?? 0
+        stats.accessLogDropped = accessLogger?.dropped ?? 0
         return stats
     }
 
@@ -151,9 +159,12 @@ class Worker: ServerHost, AcceptorOwner {
         let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor, peer: peer)
         connection.permits = permits
         // The host's list keeps it until it closes.
-        _ = H1ServerConnection(
-            host: self, connection: connection,
-            downstream: DownstreamInfo(peer: peer, listener: slot, scheme: .http))
+        var downstream = DownstreamInfo(peer: peer, listener: slot, scheme: .http)
+        downstream.connectionID = UInt64(acceptedCount) &* 1024 &+ UInt64(index)
+        if let accessLogger, accessLogger.wantsDownstreamLocal {
+            downstream.local = EndpointAddress(connection.localAddress)
+        }
+        _ = H1ServerConnection(host: self, connection: connection, downstream: downstream)
     }
 
     override func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
@@ -179,9 +190,11 @@ class Worker: ServerHost, AcceptorOwner {
     ///
     /// Everything passed is borrowed.
     func requestEnded(
-        _ record: RequestRecord, _ head: RequestHead, _ downstream: DownstreamInfo, _ endpoint: Borrowed<Endpoint>?
+        _ record: RequestRecord, _ head: RequestHead, _ downstream: DownstreamInfo,
+        _ endpoint: Borrowed<Endpoint>?, _ capture: borrowing LogCapture
     ) {
         metrics.count(record, now: loop.now)
+        logRequest(record, head, downstream, endpoint, capture)
     }
 
     override func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {
@@ -189,6 +202,31 @@ class Worker: ServerHost, AcceptorOwner {
         record.responseHeadBytes = UInt64(headBytes)
         record.responseBodyBytes = UInt64(bodyBytes)
         metrics.count(record, now: loop.now)
+        logRequest(record, nil, downstream, nil, LogCapture())
+    }
+
+    private func logRequest(
+        _ record: RequestRecord, _ head: RequestHead?, _ downstream: DownstreamInfo,
+        _ endpoint: Borrowed<Endpoint>?, _ capture: borrowing LogCapture
+    ) {
+        guard let accessLogger else { return }
+        var subject = LogSubject(
+            record: record, downstream: downstream, endedAt: loop.now, wallOffset: wallClockOffset(), head: head)
+        if let endpoint {
+            subject.upstream = endpoint.with { $0.pool.address }
+            subject.clusterName = endpoint.with { $0.pool.clusterName }
+        } else {
+            subject.clusterName = clusterName(record.clusterID)
+        }
+        accessLogger.write(subject, capture)
+    }
+
+    /// The name of a cluster that had no endpoint; empty for -1.
+    private func clusterName(_ id: Int32) -> UnsafeRawBufferPointer {
+        guard id >= 0, Int(id) < clusterCapacity, let entry = clusters[Int(id)] else {
+            return UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        return entry.takeUnretainedValue().plan.name
     }
 
     override func connectionClosed() {

@@ -13,6 +13,10 @@ class ConnectionPool {
     private(set) var address: EndpointAddress
     /// Timeouts, and the memory a unix path in `address` is borrowed from.
     private var plan: ClusterPlan
+    /// The cluster's name for the access log; valid until a newer plan is adopted.
+    private(set) var clusterName: UnsafeRawBufferPointer
+    /// Why the kernel refused the last connection outright.
+    private(set) var openError: Int32 = 0
     /// The most recently used last; kept alive by `all`.
     private var idle: [Unmanaged<H1ClientConnection>] = []
     /// Every live connection, in no order; keeps them alive.
@@ -24,12 +28,14 @@ class ConnectionPool {
         self.host = host
         self.address = address
         self.plan = plan
+        clusterName = plan.name
         idle.reserveCapacity(8)
     }
 
     /// A newer plan has the same endpoint: connections stay, timeouts change for what comes.
     func adopt(_ newer: ClusterPlan, _ address: EndpointAddress) {
         plan = newer
+        clusterName = newer.name
         self.address = address
     }
 
@@ -58,7 +64,11 @@ class ConnectionPool {
             return nil
         }
         host.connectCount += 1
-        guard case .success(let opened) = address.withSockAddr({ Socket.connect($0, $1) }) else {
+        let opened: (descriptor: Int32, established: Bool)
+        switch address.withSockAddr({ Socket.connect($0, $1) }) {
+        case .success(let socket): opened = socket
+        case .failure(let error):
+            openError = error.code
             host.connectFailureCount += 1
             return nil
         }

@@ -1,0 +1,273 @@
+import Glibc
+
+/// A format that cannot be used: where, and why.
+package struct AccessLogFormatError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// What a line of the access log looks like, compiled.
+///
+/// Immutable and shared by all workers.
+package struct AccessLogFormat: Sendable {
+    let compiled: CompiledLogFormat
+
+    /// Istio's default line (semantics 6.7).
+    package static let text: StaticString = """
+        [%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% \
+        %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \
+        "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \
+        %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" \
+        "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% \
+        %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%
+
+        """
+
+    /// Istio's default keys, in the order of the text line.
+    package static let json: StaticString = """
+        {"start_time":"%START_TIME%","method":"%REQ(:METHOD)%","path":"%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",\
+        "protocol":"%PROTOCOL%","response_code":"%RESPONSE_CODE%","response_flags":"%RESPONSE_FLAGS%",\
+        "response_code_details":"%RESPONSE_CODE_DETAILS%",\
+        "connection_termination_details":"%CONNECTION_TERMINATION_DETAILS%",\
+        "upstream_transport_failure_reason":"%UPSTREAM_TRANSPORT_FAILURE_REASON%",\
+        "bytes_received":"%BYTES_RECEIVED%","bytes_sent":"%BYTES_SENT%","duration":"%DURATION%",\
+        "upstream_service_time":"%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%","x_forwarded_for":"%REQ(X-FORWARDED-FOR)%",\
+        "user_agent":"%REQ(USER-AGENT)%","request_id":"%REQ(X-REQUEST-ID)%","authority":"%REQ(:AUTHORITY)%",\
+        "upstream_host":"%UPSTREAM_HOST%","upstream_cluster":"%UPSTREAM_CLUSTER_RAW%",\
+        "upstream_local_address":"%UPSTREAM_LOCAL_ADDRESS%",\
+        "downstream_local_address":"%DOWNSTREAM_LOCAL_ADDRESS%",\
+        "downstream_remote_address":"%DOWNSTREAM_REMOTE_ADDRESS%",\
+        "requested_server_name":"%REQUESTED_SERVER_NAME%","route_name":"%ROUTE_NAME%"}
+        """
+
+    /// `text`, compiled.
+    package static let istioText: AccessLogFormat = {
+        do throws(AccessLogFormatError) {
+            return try AccessLogFormat("text")
+        } catch {
+            preconditionFailure("Istio's own line does not compile: \(error)")
+        }
+    }()
+
+    /// Compiles `text`, `json`, a JSON object whose strings hold operators, or a line of text with operators.
+    ///
+    /// Reads the host's name and the environment where the format asks for them.
+    package init(_ argument: String) throws(AccessLogFormatError) {
+        let text =
+            switch argument {
+            case "text": "\(Self.text)"
+            case "json": "\(Self.json)"
+            default: argument
+            }
+        guard !text.isEmpty else {
+            throw AccessLogFormatError("The access log's format is empty. Write text, json or a format of your own.")
+        }
+        var builder = LogFormatBuilder()
+        if text.utf8.first == UInt8(ascii: "{") {
+            var reader = LogFormatJSON(Array(text.utf8))
+            try reader.compile(into: &builder)
+        } else {
+            let pieces = try LogFormatParser.parse(Array(text.utf8))
+            for piece in pieces { try builder.append(piece, style: .text) }
+        }
+        builder.endLine()
+        compiled = try builder.build()
+    }
+}
+
+/// A header's name as the steps of a format look for it.
+///
+/// Trivial; borrows from the format's arena.
+struct LogHeaderName {
+    let token: HeaderName
+    let name: UnsafePointer<UInt8>
+    let length: UInt32
+
+    func matches(_ field: HeaderField) -> Bool {
+        guard field.token == token else { return false }
+        if token != .other && token != .xEnvoyControl { return true }
+        return field.nameLength == length && memcmp(field.name, name, Int(length)) == 0
+    }
+}
+
+/// The steps of a format with everything they refer to.
+final class CompiledLogFormat: @unchecked Sendable {
+    // Sendable: immutable after init; what the pointers lead to is freed by deinit alone.
+
+    let steps: UnsafePointer<LogStep>
+    let stepCount: Int
+    let arena: UnsafePointer<UInt8>
+    let timePieces: UnsafePointer<LogTimePiece>
+    let requestHeaders: UnsafePointer<LogHeaderName>
+    let requestHeaderCount: Int
+    let responseHeaders: UnsafePointer<LogHeaderName>
+    let responseHeaderCount: Int
+    /// A bit for each token among the request headers.
+    let wantedTokens: UInt64
+    /// Bytes that the bounded steps can take together.
+    let fixedBytes: Int
+    let wantsRouteName: Bool
+    let wantsUpstreamLocal: Bool
+    let wantsDownstreamLocal: Bool
+
+    init(_ builder: LogFormatBuilder) {
+        let arena = UnsafePointer(UnsafeMutablePointer<UInt8>.copy(of: builder.arena))
+        func names(_ list: [LogFormatBuilder.Name]) -> UnsafePointer<LogHeaderName> {
+            let entries = list.map {
+                let name = arena + $0.start
+                let token = HeaderName.lookup(name, length: $0.count)
+                return LogHeaderName(token: token, name: name, length: UInt32($0.count))
+            }
+            return UnsafePointer(UnsafeMutablePointer.copy(of: entries))
+        }
+        self.arena = arena
+        steps = UnsafePointer(UnsafeMutablePointer.copy(of: builder.steps))
+        stepCount = builder.steps.count
+        timePieces = UnsafePointer(UnsafeMutablePointer.copy(of: builder.timePieces))
+        requestHeaders = names(builder.requestHeaders)
+        requestHeaderCount = builder.requestHeaders.count
+        responseHeaders = names(builder.responseHeaders)
+        responseHeaderCount = builder.responseHeaders.count
+        var tokens: UInt64 = 0
+        for index in 0..<requestHeaderCount { tokens |= 1 << UInt64(requestHeaders[index].token.rawValue) }
+        wantedTokens = tokens
+        fixedBytes = builder.fixedBytes
+        wantsRouteName = builder.steps.contains { $0.operation == .routeName }
+        wantsUpstreamLocal = builder.steps.contains {
+            if case .upstreamLocal = $0.operation { true } else { false }
+        }
+        wantsDownstreamLocal = builder.steps.contains {
+            if case .downstreamLocal = $0.operation { true } else { false }
+        }
+    }
+
+    deinit {
+        UnsafeMutablePointer(mutating: steps).deallocate()
+        UnsafeMutablePointer(mutating: arena).deallocate()
+        UnsafeMutablePointer(mutating: timePieces).deallocate()
+        UnsafeMutablePointer(mutating: requestHeaders).deallocate()
+        UnsafeMutablePointer(mutating: responseHeaders).deallocate()
+    }
+}
+
+/// Collects a format's steps.
+struct LogFormatBuilder {
+    struct Name: Equatable {
+        var start: Int
+        var count: Int
+    }
+
+    private(set) var steps: [LogStep] = []
+    private(set) var arena: [UInt8] = []
+    private(set) var timePieces: [LogTimePiece] = []
+    private(set) var requestHeaders: [Name] = []
+    private(set) var responseHeaders: [Name] = []
+
+    var fixedBytes: Int { steps.reduce(0) { $0 + $1.operation.bound } }
+
+    func build() throws(AccessLogFormatError) -> CompiledLogFormat {
+        guard fixedBytes <= AccessLogLimits.fixedBytes else {
+            throw AccessLogFormatError(
+                """
+                The access log's format is too long: its own text, numbers and addresses can take \(fixedBytes) bytes \
+                of a line, more than \(AccessLogLimits.fixedBytes).
+                """)
+        }
+        return CompiledLogFormat(self)
+    }
+
+    /// A line ends with a line break, once.
+    mutating func endLine() {
+        if arena.last == ASCII.lineFeed, case .literal = steps.last?.operation { return }
+        append(literal: [ASCII.lineFeed])
+    }
+
+    mutating func append(literal bytes: [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        let start = arena.count
+        arena += bytes
+        if case .literal(let first, let count) = steps.last?.operation, Int(first + count) == start {
+            // Two literals in a row are one.
+            steps[steps.count - 1].operation = .literal(start: first, count: count + UInt32(bytes.count))
+        } else {
+            let operation = LogOperator.literal(start: UInt32(start), count: UInt32(bytes.count))
+            steps.append(LogStep(operation: operation, style: .text, limit: 0))
+        }
+    }
+
+    mutating func append(_ piece: LogPiece, style: LogStyle) throws(AccessLogFormatError) {
+        switch piece {
+        case .literal(let bytes): append(literal: style == .text ? bytes : LogFormatJSON.escaped(bytes))
+        case .value(let text, let limit): append(value: text, limit, style)
+        case .operation(let operation, let limit): append(operation, limit, style)
+        case .startTime(let pieces):
+            let first = UInt16(truncatingIfNeeded: timePieces.count)
+            // Their bound keeps both numbers far below their type's.
+            guard timePieces.count + pieces.count <= AccessLogLimits.fixedBytes else {
+                throw AccessLogFormatError("The access log's format has too long a START_TIME.")
+            }
+            timePieces += pieces
+            append(.startTimeFormat(first: first, count: UInt16(pieces.count)), nil, style)
+        case .request(let main, let alternative, let limit):
+            append(.request(try header(main), try header(alternative)), limit, style)
+        case .requestWithoutQuery(let main, let alternative, let limit):
+            append(.requestWithoutQuery(try header(main), try header(alternative)), limit, style)
+        case .response(let main, let alternative, let limit):
+            append(.response(try response(main), try response(alternative)), limit, style)
+        }
+    }
+
+    /// A text that is known already, or known to be absent.
+    private mutating func append(value text: String?, _ limit: Int?, _ style: LogStyle) {
+        guard let text else { return append(.absent, nil, style) }
+        var bytes = Array(text.utf8)
+        bytes = Array(bytes.prefix(min(limit ?? .max, AccessLogLimits.fieldBytes)))
+        switch style {
+        case .text:
+            // Nothing may break a line in two.
+            append(literal: bytes.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 })
+        case .jsonPart: append(literal: LogFormatJSON.escaped(bytes))
+        case .jsonValue: append(literal: Array("\"".utf8) + LogFormatJSON.escaped(bytes) + Array("\"".utf8))
+        }
+    }
+
+    private mutating func append(_ operation: LogOperator, _ limit: Int?, _ style: LogStyle) {
+        let bounded = min(limit ?? AccessLogLimits.fieldBytes, AccessLogLimits.fieldBytes)
+        steps.append(LogStep(operation: operation, style: style, limit: UInt16(bounded)))
+    }
+
+    private mutating func header(_ name: String) throws(AccessLogFormatError) -> LogHeader {
+        switch name {
+        // Weir rewrites no path yet, so the original is the path itself; a client's line of this name says nothing.
+        case "", "x-envoy-original-path": return .none
+        case ":method": return .method
+        case ":path": return .path
+        case ":authority", "host": return .authority
+        case ":scheme": return .scheme
+        default:
+            return .line(UInt8(try place(of: name, \.requestHeaders, atMost: AccessLogLimits.requestHeaders)))
+        }
+    }
+
+    private mutating func response(_ name: String) throws(AccessLogFormatError) -> Int8 {
+        if name.isEmpty { return -1 }
+        return Int8(try place(of: name, \.responseHeaders, atMost: AccessLogLimits.responseHeaders))
+    }
+
+    private mutating func place(
+        of name: String, _ list: WritableKeyPath<Self, [Name]>, atMost limit: Int
+    ) throws(AccessLogFormatError) -> Int {
+        let bytes = Array(name.utf8)
+        let known = self[keyPath: list]
+        if let index = known.firstIndex(where: { Array(arena[$0.start..<($0.start + $0.count)]) == bytes }) {
+            return index
+        }
+        guard known.count < limit else {
+            throw AccessLogFormatError("The access log's format names more than \(limit) headers of one side.")
+        }
+        self[keyPath: list].append(Name(start: arena.count, count: bytes.count))
+        arena += bytes
+        return known.count
+    }
+}
