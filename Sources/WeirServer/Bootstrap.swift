@@ -47,6 +47,9 @@ package final class Bootstrap {
     private let metrics: MetricsServer
     private let store: ResourceStore
     private let shutdown: Shutdown
+    /// `nil` when there is to be none.
+    private let accessLog: Result<AccessLog, SocketError>?
+    private var accessLogWriter: AccessLogWriter?
     private var isReady = false
 
     package init(options: ServerOptions, log: Logger? = nil, hooks: ServerHooks = ServerHooks()) {
@@ -57,7 +60,8 @@ package final class Bootstrap {
         self.hooks = hooks
         loop = ControlLoop()
         status = ServerStatus(workers: options.workers)
-        engine = Self.makeEngine(options, handle: loop.handle)
+        accessLog = Self.makeAccessLog(options)
+        engine = Self.makeEngine(options, accessLog: try? accessLog?.get(), handle: loop.handle)
         compiler = Compiler(options: CompilerOptions(workers: options.workers))
         metrics = MetricsServer(
             engine: engine, names: compiler.names, source: options.source, status: status, servers: servers)
@@ -87,6 +91,13 @@ package final class Bootstrap {
                 "version": "\(weirVersion)", "workers": "\(options.workers)",
                 "config": "\(options.configPaths.joined(separator: " "))",
             ])
+        do throws(SocketError) {
+            try openAccessLog()
+        } catch {
+            log.error("cannot start: the access log cannot be opened: \(error)")
+            return .failure
+        }
+        defer { accessLogWriter?.stop() }
         do {
             try listen()
         } catch {
@@ -101,7 +112,14 @@ package final class Bootstrap {
         return serve()
     }
 
-    private static func makeEngine(_ options: ServerOptions, handle: ControlHandle) -> Engine {
+    private static func makeAccessLog(_ options: ServerOptions) -> Result<AccessLog, SocketError>? {
+        guard options.accessLog != nil else { return nil }
+        return Result { () throws(SocketError) in
+            try AccessLog(format: options.accessLogFormat ?? .istioText, workers: options.workers)
+        }
+    }
+
+    private static func makeEngine(_ options: ServerOptions, accessLog: AccessLog?, handle: ControlHandle) -> Engine {
         let door = EngineDoor()
         var engineOptions = EngineOptions()
         engineOptions.workers = options.workers
@@ -110,10 +128,16 @@ package final class Bootstrap {
         engineOptions.serverName = options.serverName
         engineOptions.acceptsHTTP10 = options.acceptsHTTP10
         engineOptions.limits = ConnectionLimits(descriptors: DescriptorLimit.raise())
+        engineOptions.accessLog = accessLog
         engineOptions.onRetired = { handle.post { door.open()?.releaseRetired() } }
         let engine = Engine(options: engineOptions)
         door.lead(to: engine)
         return engine
+    }
+
+    private func openAccessLog() throws(SocketError) {
+        guard let target = options.accessLog, let accessLog else { return }
+        accessLogWriter = try AccessLogWriter(try accessLog.get(), target: target, log: log)
     }
 
     private func listen() throws(SocketError) {
@@ -193,6 +217,7 @@ package final class Bootstrap {
     private func received(_ signal: Int32) {
         switch signal {
         case SIGHUP:
+            accessLogWriter?.reopen()
             let isDifferent = store.reload()
             log.log(
                 level: isDifferent ? .notice : .debug, "configuration read again",

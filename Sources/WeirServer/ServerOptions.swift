@@ -28,6 +28,10 @@ package struct ServerOptions: Sendable {
     /// HTTP/1.0 requests are served instead of answered 426.
     package var acceptsHTTP10 = false
     package var logLevel = Logger.Level.info
+    /// Where a line for each request goes; `nil` = nowhere.
+    package var accessLog: AccessLogTarget?
+    /// What such a line looks like; `nil` = Istio's text.
+    package var accessLogFormat: AccessLogFormat?
     /// SIGTERM, SIGINT and SIGHUP act on the server.
     ///
     /// Off where a process runs several.
@@ -72,6 +76,15 @@ package enum OptionValue {
     /// `HOST:PORT`, or `nil` for `off`.
     package static func addressOrOff(_ text: String) throws(OptionError) -> HostPort? {
         text == "off" ? nil : try HostPort(text)
+    }
+
+    /// `text`, `json`, or a format of one's own.
+    package static func accessLogFormat(_ text: String) throws(OptionError) -> AccessLogFormat {
+        do throws(AccessLogFormatError) {
+            return try AccessLogFormat(text)
+        } catch {
+            throw OptionError(error.description)
+        }
     }
 
     /// A level of swift-log by its name.

@@ -8,7 +8,7 @@ struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve the Gateways, VirtualServices and DestinationRules found in files.",
         discussion: """
-            SIGHUP reads everything again. SIGTERM and SIGINT drain and end; a second one ends at once.
+            SIGHUP reads everything again and reopens the access log. SIGTERM and SIGINT drain and end; a second one ends at once.
             Exit status: 0 good, 1 run-time failure, 64 usage, 78 no usable configuration at start.
             """)
 
@@ -51,6 +51,17 @@ struct Serve: ParsableCommand {
     @Flag(name: .customLong("http10"), help: "Serve HTTP/1.0 requests instead of answering 426.")
     var acceptsHTTP10 = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A line for each request: to a file, to standard output (-), or off.", valueName: "file|-|off"))
+    var accessLog = "off"
+
+    @Option(
+        help: ArgumentHelp(
+            "Istio's text or json, or a format with Envoy's operators; one that begins with { gives JSON.",
+            valueName: "text|json|format"))
+    var accessLogFormat = "text"
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel = "info"
 
@@ -92,6 +103,10 @@ struct Serve: ParsableCommand {
         options.drainSeconds = drainSeconds
         options.serverName = try optionValue { () throws(OptionError) in try OptionValue.serverName(serverName) }
         options.acceptsHTTP10 = acceptsHTTP10
+        options.accessLog = try optionValue { () throws(OptionError) in try AccessLogTarget(accessLog) }
+        options.accessLogFormat = try optionValue { () throws(OptionError) in
+            try OptionValue.accessLogFormat(accessLogFormat)
+        }
         options.logLevel = try optionValue { () throws(OptionError) in try OptionValue.logLevel(logLevel) }
         return options
     }
