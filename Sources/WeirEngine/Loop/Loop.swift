@@ -163,11 +163,13 @@ final class Loop {
         } else if flags & EV_WRITE != 0 {
             status = event_assign(
                 event, base, fd, Int16(EV_WRITE),
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.writeReady() } }, context)
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.writeReady() } },
+                context)
         } else {
             status = event_assign(
                 event, base, fd, Int16(EV_READ | EV_PERSIST),
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.readReady() } }, context)
+                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.readReady() } },
+                context)
         }
         precondition(status == 0, "event_assign refused its arguments")
     }
