@@ -37,22 +37,20 @@ public func fuzzRequestHead(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CIn
     let options = input.choice()
     let scheme: Scheme = options & 1 == 0 ? .http : .https
     var limits = H1Limits()
+    let acceptsHTTP10 = options & 4 != 0
     if options & 2 != 0 {
         limits.maxHeadBytes = 128
         limits.maxHeaderLines = 4
     }
 
-    let acceptsHTTP10 = options & 4 != 0
-
-    // Blanks and a short name for the framing may make a head a little longer, and HTTP/1.0 needs no Host where what goes
-    // on has one.
-    var further = limits
-    further.maxHeadBytes *= 4
-    further.maxHeaderLines += 1
-    let read = checkHead(input.rest, cuts, limits: limits, further: further) { message, cuts, limits in
-        // What goes on is HTTP/1.1, whatever came.
-        let isOurs = limits.maxHeadBytes == further.maxHeadBytes
-        var parser = H1Parser(limits: limits, scheme: scheme, acceptsHTTP10: acceptsHTTP10 && !isOurs)
+    let parser = H1Parser(limits: limits, scheme: scheme, acceptsHTTP10: acceptsHTTP10)
+    // Blanks and a short name for the framing may make a head a little longer.
+    limits.maxHeadBytes *= 4
+    // HTTP/1.0 needs no Host; what goes on has one.
+    limits.maxHeaderLines += 1
+    let further = H1Parser(limits: limits, scheme: scheme)
+    let read = checkHead(input.rest, cuts, parser, further: further) { message, cuts, parser in
+        var parser = parser
         let head = RequestHead()
         defer { head.free() }
         return parseInPieces(message, cuts) {

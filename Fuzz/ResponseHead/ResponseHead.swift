@@ -36,13 +36,13 @@ public func fuzzResponseHead(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CI
     let options = input.choice()
     let method: MethodToken = options & 1 == 0 ? .get : .head
     let close = options & 2 != 0
+    var limits = H1Limits()
+    let parser = H1Parser(limits: limits)
     // The framing and the end of the connection may take a line each, and blanks their bytes.
-    let limits = H1Limits()
-    var further = limits
-    further.maxHeaderLines += 2
-    further.maxHeadBytes *= 4
-    let read = checkHead(input.rest, cuts, limits: limits, further: further) { message, cuts, limits in
-        var parser = H1Parser(limits: limits)
+    limits.maxHeaderLines += 2
+    limits.maxHeadBytes *= 4
+    let read = checkHead(input.rest, cuts, parser, further: H1Parser(limits: limits)) { message, cuts, parser in
+        var parser = parser
         let head = ResponseHead()
         defer { head.free() }
         return parseInPieces(message, cuts) {

@@ -51,13 +51,13 @@ func fieldLines(_ block: borrowing HeaderBlock) -> [[UInt8]] {
 
 /// However it is cut, a head is accepted as the same or refused; and our own parser accepts whole what goes on of it.
 ///
-/// Gives what an accepted head says, and what is read of it on the other side, where `further` are the limits.
+/// Both parsers have seen nothing yet. Gives what an accepted head says, and what `further` reads of it on the other side.
 func checkHead<Said>(
-    _ message: ArraySlice<UInt8>, _ cuts: FuzzCuts, limits: H1Limits, further: H1Limits,
-    parse: (ArraySlice<UInt8>, FuzzCuts, H1Limits) -> HeadVerdict<Said>
+    _ message: ArraySlice<UInt8>, _ cuts: FuzzCuts, _ parser: H1Parser, further: H1Parser,
+    parse: (ArraySlice<UInt8>, FuzzCuts, H1Parser) -> HeadVerdict<Said>
 ) -> (said: Said, again: Said)? {
-    let whole = parse(message, .none, limits)
-    let pieces = parse(message, cuts, limits)
+    let whole = parse(message, .none, parser)
+    let pieces = parse(message, cuts, parser)
     if whole != pieces {
         // Field lines that come in pieces are read when the head has ended: their verdict may still be due.
         require(whole == .refused && pieces == .incomplete, "whole: \(whole), in pieces: \(pieces)")
