@@ -161,6 +161,9 @@ extension EndpointAddress {
     /// Longest text `write` makes of an IP address with its port.
     static let maxText = Int(INET6_ADDRSTRLEN) + 8
 
+    /// An IPv4 address as it lies in memory, in network byte order.
+    var ipv4: UInt32? { family == .ipv4 ? UInt32(truncatingIfNeeded: high) : nil }
+
     /// Writes `10.0.0.1:80` or `[::1]:80`; returns its length, 0 for a unix socket.
     func write(into out: UnsafeMutablePointer<UInt8>) -> Int {
         guard family != .unix else { return 0 }

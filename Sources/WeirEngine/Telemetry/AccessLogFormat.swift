@@ -71,7 +71,6 @@ package struct AccessLogFormat: Sendable {
             let pieces = try LogFormatParser.parse(Array(text.utf8))
             for piece in pieces { try builder.append(piece, style: .text) }
         }
-        builder.endLine()
         compiled = try builder.build()
     }
 }
@@ -97,6 +96,9 @@ final class CompiledLogFormat: @unchecked Sendable {
 
     let steps: UnsafePointer<LogStep>
     let stepCount: Int
+    /// The text behind the last step, with the line's end.
+    let tailStart: Int
+    let tailCount: Int
     let arena: UnsafePointer<UInt8>
     let timePieces: UnsafePointer<LogTimePiece>
     let requestHeaders: UnsafePointer<LogHeaderName>
@@ -112,7 +114,8 @@ final class CompiledLogFormat: @unchecked Sendable {
     let wantsDownstreamLocal: Bool
 
     init(_ builder: LogFormatBuilder) {
-        let arena = UnsafePointer(UnsafeMutablePointer<UInt8>.copy(of: builder.arena))
+        let slack = [UInt8](repeating: 0, count: AccessLogLimits.slackBytes)
+        let arena = UnsafePointer(UnsafeMutablePointer<UInt8>.copy(of: builder.arena + slack))
         func names(_ list: [LogFormatBuilder.Name]) -> UnsafePointer<LogHeaderName> {
             let entries = list.map {
                 let name = arena + $0.start
@@ -124,6 +127,8 @@ final class CompiledLogFormat: @unchecked Sendable {
         self.arena = arena
         steps = UnsafePointer(UnsafeMutablePointer.copy(of: builder.steps))
         stepCount = builder.steps.count
+        tailStart = builder.text.start
+        tailCount = builder.text.count
         timePieces = UnsafePointer(UnsafeMutablePointer.copy(of: builder.timePieces))
         requestHeaders = names(builder.requestHeaders)
         requestHeaderCount = builder.requestHeaders.count
@@ -153,10 +158,14 @@ final class CompiledLogFormat: @unchecked Sendable {
 
 /// Collects a format's steps.
 struct LogFormatBuilder {
+    /// Bytes of the arena.
     struct Name: Equatable {
         var start: Int
         var count: Int
     }
+
+    /// Text that no operator has followed yet.
+    private(set) var text = Name(start: 0, count: 0)
 
     private(set) var steps: [LogStep] = []
     private(set) var arena: [UInt8] = []
@@ -164,9 +173,13 @@ struct LogFormatBuilder {
     private(set) var requestHeaders: [Name] = []
     private(set) var responseHeaders: [Name] = []
 
-    var fixedBytes: Int { steps.reduce(0) { $0 + $1.operation.bound } }
+    var fixedBytes: Int { steps.reduce(text.count) { $0 + Int($1.textCount) + $1.operation.bound } }
 
-    func build() throws(AccessLogFormatError) -> CompiledLogFormat {
+    mutating func build() throws(AccessLogFormatError) -> CompiledLogFormat {
+        // A line ends with a line break, once.
+        if text.count == 0 || arena[text.start + text.count - 1] != ASCII.lineFeed {
+            append(literal: [ASCII.lineFeed])
+        }
         guard fixedBytes <= AccessLogLimits.fixedBytes else {
             throw AccessLogFormatError(
                 """
@@ -177,23 +190,11 @@ struct LogFormatBuilder {
         return CompiledLogFormat(self)
     }
 
-    /// A line ends with a line break, once.
-    mutating func endLine() {
-        if arena.last == ASCII.lineFeed, case .literal = steps.last?.operation { return }
-        append(literal: [ASCII.lineFeed])
-    }
-
     mutating func append(literal bytes: [UInt8]) {
-        guard !bytes.isEmpty else { return }
-        let start = arena.count
+        if text.count == 0 { text.start = arena.count }
+        precondition(text.start + text.count == arena.count, "something lies between two pieces of one text")
         arena += bytes
-        if case .literal(let first, let count) = steps.last?.operation, Int(first + count) == start {
-            // Two literals in a row are one.
-            steps[steps.count - 1].operation = .literal(start: first, count: count + UInt32(bytes.count))
-        } else {
-            let operation = LogOperator.literal(start: UInt32(start), count: UInt32(bytes.count))
-            steps.append(LogStep(operation: operation, style: .text, limit: 0))
-        }
+        text.count += bytes.count
     }
 
     mutating func append(_ piece: LogPiece, style: LogStyle) throws(AccessLogFormatError) {
@@ -234,7 +235,11 @@ struct LogFormatBuilder {
 
     private mutating func append(_ operation: LogOperator, _ limit: Int?, _ style: LogStyle) {
         let bounded = min(limit ?? AccessLogLimits.fieldBytes, AccessLogLimits.fieldBytes)
-        steps.append(LogStep(operation: operation, style: style, limit: UInt16(bounded)))
+        steps.append(
+            LogStep(
+                textStart: UInt32(text.start), textCount: UInt32(text.count), operation: operation, style: style,
+                limit: UInt16(bounded)))
+        text.count = 0
     }
 
     private mutating func header(_ name: String) throws(AccessLogFormatError) -> LogHeader {

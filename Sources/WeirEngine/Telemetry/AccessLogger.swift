@@ -6,7 +6,10 @@ import Glibc
 /// Borrows all of it.
 struct LogSubject {
     var record: RequestRecord
-    var downstream: DownstreamInfo
+    var peer: EndpointAddress?
+    var local: EndpointAddress?
+    var connectionID: UInt64
+    var scheme: Scheme
     /// Monotonic nanoseconds of the request's end.
     var endedAt: UInt64
     /// What the monotonic clock lacks to nanoseconds since 1970.
@@ -28,6 +31,7 @@ final class AccessLogger {
     private let format: CompiledLogFormat
     private let steps: UnsafePointer<LogStep>
     private let arena: UnsafePointer<UInt8>
+    private let octets = LogOctets()
     private var producer: AccessLogProducer
     private var clock = LogClock()
     private var random: FastRandom
@@ -73,13 +77,14 @@ final class AccessLogger {
 
     /// One request is over: its line.
     func write(_ subject: LogSubject, _ capture: borrowing LogCapture) {
-        guard let room = producer.room(AccessLogLimits.lineBytes) else {
+        guard let room = producer.room(AccessLogLimits.lineBytes + AccessLogLimits.slackBytes) else {
             dropped += 1
             return
         }
         if format.requestHeaderCount > 0, let head = subject.head { find(head) }
         var line = LogLine(room, budget: AccessLogLimits.lineBytes - format.fixedBytes)
-        for index in 0..<format.stepCount { run(steps[index], subject, capture, &line) }
+        run(subject, capture, &line)
+        line.put(arena + format.tailStart, format.tailCount)
         producer.commit(line.count)
         lines += 1
     }
@@ -102,34 +107,34 @@ final class AccessLogger {
 
     // MARK: Operators
 
-    private func run(
-        _ step: LogStep, _ subject: LogSubject, _ capture: borrowing LogCapture, _ line: inout LogLine
-    ) {
-        let style = step.style
-        switch step.operation {
-        case .literal(let start, let count): line.put(arena + Int(start), Int(count))
-        case .startTime: putStartTime(subject, style, &line)
-        case .request(let main, let alternative):
-            putText(requestText(main, subject) ?? requestText(alternative, subject), step, &line)
-        case .protocolName: putProtocol(subject, style, &line)
-        case .responseCode: line.putNumber(UInt64(subject.record.status))
-        case .responseFlags: putFlags(subject, style, &line)
-        case .details: putDetails(subject, style, &line)
-        case .bytesReceived: line.putNumber(subject.record.requestBodyBytes)
-        case .bytesSent: line.putNumber(subject.record.responseBodyBytes)
-        case .duration: line.putNumber(subject.milliseconds)
-        case .upstreamServiceTime: putUpstreamTime(subject, style, &line)
-        case .upstreamHost(let part):
-            Self.putAddress(subject.upstream, part, style, &line)
-        case .upstreamCluster: putText(subject.clusterName.isEmpty ? nil : subject.clusterName, step, &line)
-        case .upstreamLocal(let part):
-            Self.putAddress(subject.record.wasConnected ? capture.upstreamLocal : nil, part, style, &line)
-        case .downstreamLocal(let part): Self.putAddress(subject.downstream.local, part, style, &line)
-        case .downstreamRemote(let part):
-            Self.putAddress(EndpointAddress(subject.downstream.peer), part, style, &line)
-        case .routeName: putText(capture.value(at: LogCapture.routeName), step, &line)
-        case .absent: line.putAbsent(style)
-        default: runRare(step, subject, capture, &line)
+    private func run(_ subject: LogSubject, _ capture: borrowing LogCapture, _ line: inout LogLine) {
+        for index in 0..<format.stepCount {
+            let step = steps[index]
+            let style = step.style
+            line.put(arena + Int(step.textStart), Int(step.textCount))
+            switch step.operation {
+            case .startTime: putStartTime(subject, style, &line)
+            case .request(let main, let alternative):
+                putText(requestText(main, subject) ?? requestText(alternative, subject), step, &line)
+            case .protocolName: putProtocol(subject, style, &line)
+            case .responseCode: line.putNumber(UInt64(subject.record.status))
+            case .responseFlags: putFlags(subject, style, &line)
+            case .details: putDetails(subject, style, &line)
+            case .bytesReceived: line.putNumber(subject.record.requestBodyBytes)
+            case .bytesSent: line.putNumber(subject.record.responseBodyBytes)
+            case .duration: line.putNumber(subject.milliseconds)
+            case .upstreamServiceTime: putUpstreamTime(subject, style, &line)
+            case .transportFailure: putTransportFailure(subject, style, &line)
+            case .upstreamHost(let part): putAddress(subject.upstream, part, style, &line)
+            case .upstreamCluster: putText(subject.clusterName.isEmpty ? nil : subject.clusterName, step, &line)
+            case .upstreamLocal(let part):
+                putAddress(subject.record.wasConnected ? capture.upstreamLocal : nil, part, style, &line)
+            case .downstreamLocal(let part): putAddress(subject.local, part, style, &line)
+            case .downstreamRemote(let part): putAddress(subject.peer, part, style, &line)
+            case .routeName: putText(capture.value(at: LogCapture.routeName), step, &line)
+            case .absent: line.putAbsent(style)
+            default: runRare(step, subject, capture, &line)
+            }
         }
     }
 
@@ -150,7 +155,6 @@ final class AccessLogger {
             line.putQuote(style)
             line.advance(subject.record.flags.writeLong(into: line.end))
             line.putQuote(style)
-        case .transportFailure: putTransportFailure(subject, style, &line)
         case .requestDuration: Self.putNumber(subject.record.requestMilliseconds, style, &line)
         case .responseDuration: Self.putNumber(subject.record.upstreamMilliseconds, style, &line)
         case .responseTransmission:
@@ -159,7 +163,7 @@ final class AccessLogger {
         case .grpcStatus(let wanted): putGRPC(subject.record.grpcStatus, wanted, style, &line)
         case .requestHeadBytes: line.putNumber(subject.record.requestHeadBytes)
         case .responseHeadBytes: line.putNumber(subject.record.responseHeadBytes)
-        case .connectionID: line.putNumber(subject.downstream.connectionID)
+        case .connectionID: line.putNumber(subject.connectionID)
         case .uniqueID:
             line.putQuote(style)
             RequestID.write(into: line.end, random: &random)
@@ -191,7 +195,7 @@ extension AccessLogger {
         case .path: return UnsafeRawBufferPointer(head.target)
         case .authority: return head.authority
         case .scheme:
-            let name: StaticString = subject.downstream.scheme == .https ? "https" : "http"
+            let name: StaticString = subject.scheme == .https ? "https" : "http"
             return UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         case .line(let slot):
             let index = found[Int(slot)]
@@ -288,7 +292,7 @@ extension AccessLogger {
         line.putQuote(style)
     }
 
-    private static func putAddress(
+    private func putAddress(
         _ address: EndpointAddress?, _ part: LogAddressPart, _ style: LogStyle, _ line: inout LogLine
     ) {
         guard let address else { return line.putAbsent(style) }
@@ -299,7 +303,15 @@ extension AccessLogger {
         case .host, .whole:
             if address.family == .unix { return line.put(address.path, limit: AccessLogLimits.fieldBytes, style) }
             line.putQuote(style)
-            line.advance(part == .whole ? address.write(into: line.end) : address.writeHost(into: line.end))
+            if let number = address.ipv4 {
+                line.advance(octets.write(number, into: line.end))
+                if part == .whole {
+                    line.put(ASCII.colon)
+                    line.putNumber(UInt64(address.port))
+                }
+            } else {
+                line.advance(part == .whole ? address.write(into: line.end) : address.writeHost(into: line.end))
+            }
             line.putQuote(style)
         }
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Writes one line into room of `AccessLogLimits.lineBytes`.
 ///
 /// What has a known bound is written unchecked: the format's compiler has added those bounds up. Headers, paths and names
@@ -23,8 +25,15 @@ struct LogLine {
         end += 1
     }
 
+    /// Text of the format, whose arena has slack as the line has: the usual few bytes are one load and one store.
+    @inline(__always)  // once a step
     mutating func put(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-        ASCII.copy(bytes, into: end, count: count)
+        if count <= AccessLogLimits.slackBytes {
+            let block = UnsafeRawPointer(bytes).loadUnaligned(as: (UInt64, UInt64).self)
+            UnsafeMutableRawPointer(end).storeBytes(of: block, as: (UInt64, UInt64).self)
+        } else {
+            memcpy(end, bytes, count)
+        }
         end += count
     }
 
@@ -44,13 +53,7 @@ struct LogLine {
         if style == .jsonValue { put(UInt8(ascii: "\"")) }
     }
 
-    mutating func putNumber(_ number: UInt64) {
-        if number < 10 {
-            put(ASCII.zero + UInt8(truncatingIfNeeded: number))
-        } else {
-            end += ASCII.writeDecimal(number, into: end)
-        }
-    }
+    mutating func putNumber(_ number: UInt64) { end += LogDigits.write(number, into: end) }
 
     // MARK: Of any length
 
@@ -75,37 +78,29 @@ struct LogLine {
     /// Returns how much that was; looks at blocks, so it may stop a little earlier than it must.
     private mutating func copyPlain(_ source: UnsafeRawPointer, _ count: Int) -> Int {
         var done = 0
-        while count - done >= 16 {
-            let block = source.loadUnaligned(fromByteOffset: done, as: SIMD16<UInt8>.self)
-            let odd =
-                ((block &- 0x20) .> SIMD16(repeating: 0x5e)) .| (block .== SIMD16(repeating: 0x22))
-                .| (block .== SIMD16(repeating: 0x5c))
-            let marks = unsafeBitCast(odd, to: SIMD2<UInt64>.self)
-            guard marks[0] | marks[1] == 0 else { return done }
-            UnsafeMutableRawPointer(end).storeBytes(of: block, as: SIMD16<UInt8>.self)
-            end += 16
-            done += 16
-        }
-        if count - done >= 8 {
+        let target = UnsafeMutableRawPointer(end)
+        while count - done >= 8 {
             let word = source.loadUnaligned(fromByteOffset: done, as: UInt64.self)
-            guard Self.isPlain(word) else { return done }
-            UnsafeMutableRawPointer(end).storeBytes(of: word, as: UInt64.self)
-            end += 8
+            guard Self.isPlain(word) else { break }
+            target.storeBytes(of: word, toByteOffset: done, as: UInt64.self)
             done += 8
         }
-        if count - done >= 4 {
+        if count - done >= 4, count - done < 8 {
             let word = source.loadUnaligned(fromByteOffset: done, as: UInt32.self)
-            guard Self.isPlain(UInt64(word) | 0x2020_2020 << 32) else { return done }
-            UnsafeMutableRawPointer(end).storeBytes(of: word, as: UInt32.self)
-            end += 4
-            done += 4
+            if Self.isPlain(UInt64(word) | 0x2020_2020 << 32) {
+                target.storeBytes(of: word, toByteOffset: done, as: UInt32.self)
+                done += 4
+            }
         }
-        while done < count {
-            let byte = source.load(fromByteOffset: done, as: UInt8.self)
-            guard Self.isPlain(byte) else { return done }
-            put(byte)
-            done += 1
+        if count - done < 4 {
+            while done < count {
+                let byte = source.load(fromByteOffset: done, as: UInt8.self)
+                guard Self.isPlain(byte) else { break }
+                target.storeBytes(of: byte, toByteOffset: done, as: UInt8.self)
+                done += 1
+            }
         }
+        end += done
         return done
     }
 
@@ -113,15 +108,15 @@ struct LogLine {
         byte &- 0x20 <= 0x5e && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
-    /// As above for eight bytes; a borrow can only mark bytes behind a true hit, and one hit is enough.
+    /// As above for eight bytes; a carry can only mark bytes behind a true hit, and one hit is enough.
     private static func isPlain(_ word: UInt64) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
-        let below = (word &- ones &* 0x20) & ~word
-        let quote = word ^ (ones &* 0x22)
-        let backslash = word ^ (ones &* 0x5c)
-        let delete = word ^ (ones &* 0x7f)
-        let equal = ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((delete &- ones) & ~delete)
-        return (word | below | equal) & (ones &* 0x80) == 0
+        // Each sum has a byte's top bit set where the byte has it set itself, or is what is looked for.
+        let below = word &- ones &* 0x20
+        let delete = word &+ ones
+        let quote = (word ^ (ones &* 0x22)) &- ones
+        let backslash = (word ^ (ones &* 0x5c)) &- ones
+        return (word | below | delete | quote | backslash) & (ones &* 0x80) == 0
     }
 
     /// Writes what is not visible ASCII, and `"` and `\`, as `\x22`: a value cannot look like the end of its field.
@@ -206,5 +201,94 @@ enum UTF8Sequence {
         guard text.count - index >= length, (lowest...highest).contains(text[index + 1]) else { return 0 }
         for offset in 2..<max(length, 2) where text[index + offset] & 0xc0 != 0x80 { return 0 }
         return length
+    }
+}
+
+/// Numbers and addresses in the few instructions a line has for them.
+enum LogDigits {
+    /// `00` to `99`.
+    private static var pairs: UnsafePointer<UInt8> {
+        let table: StaticString = """
+            0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+            5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+            """
+        return table.utf8Start
+    }
+
+    /// Writes `value` in decimal; returns how many bytes that took, at most `ASCII.decimalBound`.
+    @inline(__always)  // the usual number has one or two digits
+    static func write(_ value: UInt64, into out: UnsafeMutablePointer<UInt8>) -> Int {
+        if value < 10 {
+            out[0] = ASCII.zero + UInt8(truncatingIfNeeded: value)
+            return 1
+        }
+        return value < 1_000_000
+            ? writeShort(UInt32(truncatingIfNeeded: value), out) : ASCII.writeDecimal(value, into: out)
+    }
+
+    /// Two to six digits.
+    private static func writeShort(_ value: UInt32, _ out: UnsafeMutablePointer<UInt8>) -> Int {
+        let high = value / 10_000
+        let rest = value % 10_000
+        guard high > 0 else { return writeHead(rest, out) }
+        let length = high < 10 ? writeDigit(high, out) : writePair(high, out)
+        return length + writePair(rest / 100, out + length) + writePair(rest % 100, out + length + 2)
+    }
+
+    /// Below 10,000, without zeros in front.
+    private static func writeHead(_ value: UInt32, _ out: UnsafeMutablePointer<UInt8>) -> Int {
+        let high = value / 100
+        let length = high == 0 ? 0 : high < 10 ? writeDigit(high, out) : writePair(high, out)
+        return length + writePair(value % 100, out + length)
+    }
+
+    @inline(__always)  // a store
+    private static func writeDigit(_ value: UInt32, _ out: UnsafeMutablePointer<UInt8>) -> Int {
+        out[0] = ASCII.zero + UInt8(truncatingIfNeeded: value)
+        return 1
+    }
+
+    @inline(__always)  // a load and a store
+    private static func writePair(_ value: UInt32, _ out: UnsafeMutablePointer<UInt8>) -> Int {
+        let pair = UnsafeRawPointer(pairs + 2 * Int(value)).loadUnaligned(as: UInt16.self)
+        UnsafeMutableRawPointer(out).storeBytes(of: pair, as: UInt16.self)
+        return 2
+    }
+}
+
+/// The text of each number an IPv4 address is made of, with a dot behind it.
+struct LogOctets: ~Copyable {
+    /// By number: up to four bytes of text, then their count in the fifth.
+    private let table: UnsafeMutablePointer<(text: UInt32, count: UInt32)>
+
+    init() {
+        table = .allocate(capacity: 256)
+        for number in 0..<256 {
+            var text: UInt32 = 0
+            let count = withUnsafeMutableBytes(of: &text) { bytes in
+                let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress!
+                let length = ASCII.writeDecimal(UInt64(number), into: start)
+                start[length] = ASCII.dot
+                return length + 1
+            }
+            (table + number).initialize(to: (text, UInt32(count)))
+        }
+    }
+
+    deinit { table.deallocate() }
+
+    /// Writes an IPv4 address, in network byte order; returns its length.
+    ///
+    /// Touches up to four bytes behind it.
+    func write(_ address: UInt32, into out: UnsafeMutablePointer<UInt8>) -> Int {
+        var length = 0
+        var rest = address
+        for _ in 0..<4 {
+            let entry = table[Int(rest & 0xff)]
+            UnsafeMutableRawPointer(out + length).storeBytes(of: entry.text, as: UInt32.self)
+            length += Int(entry.count)
+            rest >>= 8
+        }
+        return length - 1
     }
 }

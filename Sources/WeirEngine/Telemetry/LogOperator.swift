@@ -30,7 +30,6 @@ enum LogGRPCStyle: UInt8 {
 ///
 /// Trivial; texts lie in the format's arena.
 enum LogOperator: Equatable {
-    case literal(start: UInt32, count: UInt32)
     /// `2026-11-21T03:02:05.093Z`
     case startTime
     /// Pieces of the format's table of times.
@@ -78,8 +77,11 @@ enum LogStyle: UInt8 {
     case jsonValue
 }
 
-/// An operator with the way it is printed.
+/// A text of the format, then an operator with the way it is printed.
 struct LogStep {
+    /// Where the text lies in the arena.
+    var textStart: UInt32
+    var textCount: UInt32
     var operation: LogOperator
     var style: LogStyle
     /// Longest text; never more than `AccessLogLimits.fieldBytes`.
@@ -88,8 +90,10 @@ struct LogStep {
 
 /// Bounds of a line.
 enum AccessLogLimits {
-    /// A line with its end; the room a ring must have for one to be written.
+    /// A line with its end.
     static let lineBytes = 16 * 1024
+    /// Bytes behind a line's end, and behind a format's arena, that short copies may touch.
+    static let slackBytes = 16
     /// A header, a path or a name in a line, as it is printed; the rest is cut off.
     static let fieldBytes = 4 * 1024
     /// What of a line has a known bound: its own text, numbers, addresses.
@@ -110,7 +114,6 @@ extension LogOperator {
     /// Bytes this operator can take in addition to what a line sets aside for headers, paths and names.
     var bound: Int {
         switch self {
-        case .literal(_, let count): Int(count)
         case .startTime: 26
         case .startTimeFormat(_, let count): 2 + Int(count) * LogTimePiece.maxBytes
         // Quotes, or null.

@@ -211,7 +211,9 @@ class Worker: ServerHost, AcceptorOwner {
     ) {
         guard let accessLogger else { return }
         var subject = LogSubject(
-            record: record, downstream: downstream, endedAt: loop.now, wallOffset: wallClockOffset(), head: head)
+            record: record, peer: EndpointAddress(downstream.peer), local: downstream.local,
+            connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: loop.now,
+            wallOffset: wallClockOffset(), head: head)
         if let endpoint {
             subject.upstream = endpoint.with { $0.pool.address }
             subject.clusterName = endpoint.with { $0.pool.clusterName }
