@@ -18,7 +18,7 @@ package final class GatheredMetrics: @unchecked Sendable {
     }
 
     /// `names` are later than the copy, so that they have what it counts by.
-    fileprivate func add(_ copy: MetricCopy, _ names: DestinationNames.Tables) {
+    func add(_ copy: MetricCopy, _ names: DestinationNames.Tables) {
         self.names = names
         let flags = copy.flagSets.map { series.flagNumber($0) }
         for number in 0..<copy.count {
@@ -33,7 +33,7 @@ package final class GatheredMetrics: @unchecked Sendable {
         }
     }
 
-    fileprivate func add(_ other: EngineStats) { stats.add(other) }
+    func add(_ other: EngineStats) { stats.add(other) }
 }
 
 /// One question to all workers: each is asked in turn for its series, some at a time, so that none pauses for long.
