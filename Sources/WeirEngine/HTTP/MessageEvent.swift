@@ -133,7 +133,8 @@ extension Borrowed where Object: MessageSink {
 
 /// What an exchange may know of its client's connection.
 struct DownstreamInfo {
-    var peer: SocketAddress
+    /// The client's end.
+    var peer: EndpointAddress
     /// Index of the listener the connection came in on.
     var listener: Int
     var scheme: Scheme
@@ -141,4 +142,11 @@ struct DownstreamInfo {
     var local: EndpointAddress?
     /// Different for every connection of the process.
     var connectionID: UInt64 = 0
+
+    /// A peer that has no IP address, as over a unix socket, counts as 0.0.0.0.
+    init(peer: SocketAddress, listener: Int, scheme: Scheme) {
+        self.peer = EndpointAddress(peer) ?? EndpointAddress(.ipv4(0), port: 0)
+        self.listener = listener
+        self.scheme = scheme
+    }
 }

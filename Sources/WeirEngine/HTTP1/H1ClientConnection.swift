@@ -48,7 +48,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         self.pool = pool
         connection =
             established
-            ? HandledConnection(loop: host.loop, accepted: descriptor, peer: SocketAddress())
+            ? HandledConnection(loop: host.loop, accepted: descriptor)
             : HandledConnection(loop: host.loop, connecting: descriptor)
         state = established ? .idle : .connecting
         super.init()

@@ -65,12 +65,10 @@ class Connection: LoopSource {
 
     /// Bytes the kernel has taken since `markExchange`.
     private(set) var bytesTaken = 0
-    let peer: SocketAddress
 
     /// Takes over an open descriptor.
-    init(loop: Loop, accepted descriptor: Int32, peer: SocketAddress, transport: Transport = .plain) {
+    init(loop: Loop, accepted descriptor: Int32, transport: Transport = .plain) {
         self.transport = transport
-        self.peer = peer
         phase = .open
         super.init(loop: loop)
         attach(descriptor)
@@ -79,7 +77,6 @@ class Connection: LoopSource {
     /// Takes over a descriptor that is being connected.
     init(loop: Loop, connecting descriptor: Int32, transport: Transport = .plain) {
         self.transport = transport
-        peer = SocketAddress()
         phase = .connecting
         super.init(loop: loop)
         attach(descriptor)

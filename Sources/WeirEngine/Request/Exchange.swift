@@ -5,6 +5,7 @@
 final class Exchange: MessageSink {
     /// Strong, so that a call on it needs no reference counting; the worker lets go of its exchanges when it ends.
     private let worker: Worker
+    private let loop: Loop
     private var state = ExchangeState()
     /// Its connection owns it and says so before it goes.
     private var stream: Borrowed<ServerStream>?
@@ -24,7 +25,10 @@ final class Exchange: MessageSink {
     /// What its line in the access log needs and would be gone by then.
     private var capture = LogCapture()
 
-    init(worker: Worker) { self.worker = worker }
+    init(worker: Worker) {
+        self.worker = worker
+        loop = worker.loop
+    }
 
     func begin(on stream: Borrowed<ServerStream>) {
         self.stream = stream
@@ -47,7 +51,7 @@ final class Exchange: MessageSink {
         case .trailers(let trailers):
             upstream?.send(.trailers(trailers))
         case .end:
-            record.requestMilliseconds = Int64((worker.loop.now - record.startedAt) / 1_000_000)
+            record.requestMilliseconds = Int64((loop.now - record.startedAt) / 1_000_000)
             if state.requestEnded() == .forward { upstream?.send(.end) }
         case .reset(let error):
             record.fail(downstream: error)
@@ -101,7 +105,7 @@ final class Exchange: MessageSink {
         }
         let action = state.responseBegan(last: last)
         guard action != .nothing else { return }
-        let upstreamMilliseconds = (worker.loop.now - sentAt) / 1_000_000
+        let upstreamMilliseconds = (loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
         worker.stampResponse(head, upstreamMilliseconds: upstreamMilliseconds)
         captureHeaders(head)
@@ -148,7 +152,7 @@ final class Exchange: MessageSink {
         }
         upstream = leased
         captureAddress(leased)
-        sentAt = worker.loop.now
+        sentAt = loop.now
         leased.send(.request(head, last: last))
     }
 
@@ -208,7 +212,7 @@ final class Exchange: MessageSink {
         isReported = false
         capture.reset()
         if last { record.requestMilliseconds = 0 }
-        record.startedAt = worker.loop.now
+        record.startedAt = loop.now
         record.requestHeadBytes = UInt64(head.backing?.count ?? 0)
         record.isGRPC = head.isGRPC
     }

@@ -188,7 +188,7 @@ private final class LocalHost: ServerHost, AcceptorOwner {
             return Socket.close(descriptor)
         }
         Socket.setNoDelay(descriptor)
-        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor, peer: peer)
+        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
         _ = H1ServerConnection(
             host: self, connection: connection,
             downstream: DownstreamInfo(peer: peer, listener: slot, scheme: .http))

@@ -156,7 +156,7 @@ class Worker: ServerHost, AcceptorOwner {
             return Socket.close(descriptor)
         }
         Socket.setNoDelay(descriptor)
-        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor, peer: peer)
+        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
         connection.permits = permits
         // The host's list keeps it until it closes.
         var downstream = DownstreamInfo(peer: peer, listener: slot, scheme: .http)
@@ -211,7 +211,7 @@ class Worker: ServerHost, AcceptorOwner {
     ) {
         guard let accessLogger else { return }
         var subject = LogSubject(
-            record: record, peer: EndpointAddress(downstream.peer), local: downstream.local,
+            record: record, peer: downstream.peer, local: downstream.local,
             connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: loop.now,
             wallOffset: wallClockOffset(), head: head)
         if let endpoint {

@@ -34,7 +34,7 @@ private final class LastWords: ConnectionHandler {
         var size: Int32 = 2_000_000
         setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         let loop = Loop()
-        let connection = HandledConnection<LastWords>(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let connection = HandledConnection<LastWords>(loop: loop, accepted: pair[1])
         let handler = LastWords(connection, piece: [UInt8](repeating: 2, count: 50_000))
         [UInt8](repeating: 1, count: 300_000).withUnsafeBytes { connection.write(copying: $0) }
         #expect(connection.isCongested)
@@ -130,7 +130,7 @@ private final class LastWords: ConnectionHandler {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         precondition(socketpair(AF_UNIX, kind, 0, &pair) == 0)
         defer { close(pair[0]) }
-        let connection = HandledConnection<Counter>(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let connection = HandledConnection<Counter>(loop: loop, accepted: pair[1])
         let handler = Counter(connection)
         // Until the kernel takes nothing more.
         let piece = [UInt8](repeating: 1, count: 1024)
@@ -167,7 +167,7 @@ private final class LastWords: ConnectionHandler {
         defer { close(pair[0]) }
         var size: Int32 = 4_000_000
         setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        let connection = HandledConnection<Counter>(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let connection = HandledConnection<Counter>(loop: loop, accepted: pair[1])
         let handler = Counter(connection)
         let piece = [UInt8](repeating: 2, count: 16 * 1024)
         while send(pair[0], piece, piece.count, Int32(MSG_NOSIGNAL)) > 0 {}

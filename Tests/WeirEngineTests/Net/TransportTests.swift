@@ -94,7 +94,7 @@ private final class Echo: ConnectionHandler {
         let (near, far) = socketPair()
         defer { close(near) }
         let loop = Loop()
-        let handler = Echo(HandledConnection(loop: loop, accepted: far, peer: SocketAddress(), transport: transport))
+        let handler = Echo(HandledConnection(loop: loop, accepted: far, transport: transport))
         var returned: [UInt8] = []
         var offset = 0
         var buffer = [UInt8](repeating: 0, count: 65536)

@@ -131,7 +131,7 @@ import Testing
 
     @Test func addressesOfEveryFamily() throws {
         let request = LoggedRequest()
-        request.downstream.peer = LoggedRequest.address("2001:db8::1", 443)
+        request.downstream.peer = try #require(EndpointAddress(LoggedRequest.address("2001:db8::1", 443)))
         request.downstream.local = EndpointAddress(LoggedRequest.address("::ffff:192.0.2.9", 80))
         let format = "%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_ADDRESS%"
         #expect(try request.line(format) == "[2001:db8::1]:443 2001:db8::1 192.0.2.9:80")

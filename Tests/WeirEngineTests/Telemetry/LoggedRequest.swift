@@ -83,7 +83,7 @@ final class LoggedRequest {
 
     func write(to logger: AccessLogger) {
         var subject = LogSubject(
-            record: record, peer: EndpointAddress(downstream.peer), local: downstream.local,
+            record: record, peer: downstream.peer, local: downstream.local,
             connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: record.startedAt + duration,
             wallOffset: 0, head: head)
         subject.upstream = upstream
