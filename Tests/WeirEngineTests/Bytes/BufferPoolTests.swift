@@ -5,6 +5,7 @@ import Testing
 @Suite struct BufferPoolTests {
     @Test func asManyFreeChunksAreKeptAsTheLimitSays() {
         let pool = BufferPool()
+        defer { pool.free() }
         let chunks = (0..<300).map { _ in pool.take() }
         #expect(pool.inUse == 300 && pool.freeCount == 0)
         for chunk in chunks { chunk.release() }
