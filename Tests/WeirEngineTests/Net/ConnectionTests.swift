@@ -60,7 +60,7 @@ private final class LastWords: ConnectionHandler {
         var pair: [Int32] = [0, 0]
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         precondition(socketpair(AF_UNIX, kind, 0, &pair) == 0)
-        let connection = Connection(loop: loop, accepted: pair[1], peer: SocketAddress())
+        let connection = Connection(loop: loop, accepted: pair[1])
         if last > 0 { [UInt8](repeating: 1, count: last).withUnsafeBytes { connection.write(copying: $0) } }
         connection.closeAfterFlush()
         loop.tick(wait: false)
