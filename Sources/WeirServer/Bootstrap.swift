@@ -44,7 +44,6 @@ package final class Bootstrap {
     private let engine: Engine
     private let servers = LocalServers(name: "admin")
     private let compiler: Compiler
-    private let metrics: MetricsServer
     private let store: ResourceStore
     private let shutdown: Shutdown
     /// `nil` when there is to be none.
@@ -63,8 +62,6 @@ package final class Bootstrap {
         accessLog = Self.makeAccessLog(options)
         engine = Self.makeEngine(options, accessLog: try? accessLog?.get(), handle: loop.handle)
         compiler = Compiler(options: CompilerOptions(workers: options.workers))
-        metrics = MetricsServer(
-            engine: engine, names: compiler.names, source: options.source, status: status, servers: servers)
         store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
         shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
     }
@@ -141,6 +138,9 @@ package final class Bootstrap {
     }
 
     private func listen() throws(SocketError) {
+        let metrics = MetricsServer(
+            engine: engine, names: compiler.names, source: options.source,
+            server: ServerMetrics(status: status, accessLog: accessLogWriter), servers: servers)
         let admin = AdminServer(status: status, metrics: metrics)
         let port = try servers.listen("\(options.admin)") { admin.answer($0) }
         let address = HostPort(host: options.admin.host, port: port)
@@ -150,7 +150,6 @@ package final class Bootstrap {
         }
         log.info("admin server listening", metadata: ["address": "\(address)"])
         if let wanted = options.metrics {
-            let metrics = metrics
             let port = try servers.listen("\(wanted)") { metrics.answer($0) }
             let address = HostPort(host: wanted.host, port: port)
             log.info("metrics server listening", metadata: ["address": "\(address)"])

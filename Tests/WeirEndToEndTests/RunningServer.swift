@@ -9,6 +9,7 @@ import WeirTestSupport
 final class RunningServer: Sendable {
     private struct State {
         var admin: HostPort?
+        var metrics: HostPort?
         var generation: UInt64 = 0
         var handle: ServerHandle?
         var exit: ExitStatus?
@@ -43,6 +44,7 @@ final class RunningServer: Sendable {
         thread = TestCrew(1) { [options] _ in
             var hooks = ServerHooks()
             hooks.adminListening = { address in state.withLock { $0.admin = address } }
+            hooks.metricsListening = { address in state.withLock { $0.metrics = address } }
             hooks.live = { generation in state.withLock { $0.generation = generation } }
             let server = Bootstrap(options: options, log: log.logger(.debug), hooks: hooks)
             let handle = server.handle
@@ -130,6 +132,12 @@ final class RunningServer: Sendable {
         var client = try adminClient()
         return try client.request("GET", target)
     }
+
+    /// The metrics as the admin server tells them.
+    func metrics() throws -> PrometheusText { PrometheusText(try admin("/stats/prometheus").text) }
+
+    /// Where the metrics server listens, if there is to be one.
+    var metricsAddress: HostPort? { state.withLock { $0.metrics } }
 
     func adminClient() throws -> TestClient {
         guard let address = state.withLock({ $0.admin }) else {

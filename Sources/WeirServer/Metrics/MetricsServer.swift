@@ -1,5 +1,4 @@
 package import WeirEngine
-import WeirSources
 
 /// `/stats/prometheus`: asks the workers, merges their numbers, and sends the text as fast as the client takes it.
 ///
@@ -23,13 +22,13 @@ package final class MetricsServer: Sendable {
     private let state = Guarded(State())
 
     package init(
-        engine: Engine, names: DestinationNames, source: SourceLabels, status: ServerStatus, servers: LocalServers
+        engine: Engine, names: DestinationNames, source: SourceLabels, server: ServerMetrics, servers: LocalServers
     ) {
         self.engine = engine
         self.names = names
         self.source = source
         self.servers = servers
-        server = ServerMetrics(status: status)
+        self.server = server
     }
 
     /// The metrics port's answers.
@@ -57,6 +56,9 @@ package final class MetricsServer: Sendable {
         }
     }
 
+    /// Scrapes that the workers have not answered yet.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
     private func gathered(_ metrics: GatheredMetrics) {
         let waiting = state.withLock { state in
             let all = state.waiting
@@ -81,59 +83,4 @@ private final class ScrapeBody: Sendable {
     deinit { scrape.end() }
 
     func next() -> LocalPiece { scrape.next() }
-}
-
-/// One answer on its way.
-private final class Scrape: Sendable {
-    private struct State {
-        /// `nil` once there is nothing left.
-        var requests: RequestMetricsText?
-        /// Everything else: short, written first.
-        var isHeadWritten = false
-        /// The rest was given up for another scrape.
-        var isCut = false
-        /// When the client last took something.
-        var movedAt = SystemClock.now
-    }
-
-    private let metrics: GatheredMetrics
-    private let server: ServerMetrics
-    private let state: Guarded<State>
-
-    init(_ metrics: GatheredMetrics, source: SourceLabels, server: ServerMetrics) {
-        self.metrics = metrics
-        self.server = server
-        state = Guarded(State(requests: RequestMetricsText(metrics, source: source)))
-    }
-
-    var isOver: Bool { state.withLock { $0.requests == nil } }
-
-    func end() { state.withLock { $0.requests = nil } }
-
-    /// Lets go of what a client has not asked for in this time.
-    func giveWay(afterSeconds limit: Double) {
-        state.withLock { state in
-            guard state.requests != nil, SystemClock.now - state.movedAt > limit else { return }
-            state.requests = nil
-            state.isCut = true
-        }
-    }
-
-    func next() -> LocalPiece {
-        state.withLock { state in
-            if state.isCut { return .cut }
-            state.movedAt = SystemClock.now
-            var text = MetricText()
-            if !state.isHeadWritten {
-                state.isHeadWritten = true
-                server.write(metrics.stats, into: &text)
-                return .bytes(text.take())
-            }
-            guard let requests = state.requests, requests.write(into: &text) else {
-                state.requests = nil
-                return .end
-            }
-            return .bytes(text.take())
-        }
-    }
 }

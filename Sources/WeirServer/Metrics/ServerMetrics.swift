@@ -2,10 +2,15 @@ import WeirEngine
 import WeirSources
 
 /// The metrics of the process and the server: everything but the requests.
-struct ServerMetrics: Sendable {
+package struct ServerMetrics: Sendable {
     private let status: ServerStatus
+    /// `nil` without an access log.
+    private let accessLog: AccessLogWriter?
 
-    init(status: ServerStatus) { self.status = status }
+    package init(status: ServerStatus, accessLog: AccessLogWriter? = nil) {
+        self.status = status
+        self.accessLog = accessLog
+    }
 
     func write(_ stats: EngineStats, into text: inout MetricText) {
         text.family("istio_build", .gauge, "Which proxy this is; always 1.")
@@ -15,6 +20,18 @@ struct ServerMetrics: Sendable {
         ProcessMetrics.read().write(into: &text)
         writeTraffic(stats, &text)
         writeConfiguration(stats, &text)
+        if let accessLog { write(accessLog, stats, &text) }
+    }
+
+    private func write(_ accessLog: AccessLogWriter, _ stats: EngineStats, _ text: inout MetricText) {
+        text.single(
+            "weir_access_log_lines_total", .counter, "Lines handed to the access log's writer.",
+            Double(stats.accessLogLines))
+        text.family(
+            "weir_access_log_dropped_total", .counter,
+            "Lines lost; reason overflow: the writer did not keep up, write_error: the target could not be written.")
+        text.sample("weir_access_log_dropped_total", [("reason", "overflow")], Double(stats.accessLogDropped))
+        text.sample("weir_access_log_dropped_total", [("reason", "write_error")], Double(accessLog.lostLines))
     }
 
     private func writeTraffic(_ stats: EngineStats, _ text: inout MetricText) {
@@ -24,6 +41,10 @@ struct ServerMetrics: Sendable {
         text.single(
             "weir_downstream_connections_total", .counter, "Client connections accepted.",
             Double(stats.acceptedConnections))
+        text.single(
+            "weir_downstream_connections_refused_total", .counter,
+            "Client connections closed at once because there were as many as there may be.",
+            Double(stats.refusedConnections))
         text.single("weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
         text.single(
             "weir_upstream_connections_active", .gauge, "Connections to endpoints open, idle ones included.",
@@ -37,6 +58,10 @@ struct ServerMetrics: Sendable {
         text.single(
             "weir_upstream_connect_failures_total", .counter,
             "Connections to endpoints that were refused or took too long.", Double(stats.upstreamConnectFailures))
+        text.single(
+            "weir_upstream_overflows_total", .counter,
+            "Requests answered 503 because a worker had as many connections to endpoints as it may.",
+            Double(stats.upstreamOverflows))
         text.single(
             "weir_buffers_in_use", .gauge, "Pooled 32 KiB chunks holding bytes on their way.",
             Double(stats.buffersInUse))

@@ -7,7 +7,8 @@ import WeirTestSupport
 @Suite struct MetricGatheringTests {
     private func gather(_ engine: Engine, _ names: DestinationNames = DestinationNames()) throws -> GatheredMetrics {
         let answer = Guarded<GatheredMetrics?>(nil)
-        engine.gatherMetrics(names: names, execute: { $0() }) { metrics in answer.withLock { $0 = metrics } }
+        let execute: @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() }
+        engine.gatherMetrics(names: names, execute: execute) { metrics in answer.withLock { $0 = metrics } }
         try eventually("the workers answer") { answer.withLock { $0 != nil } }
         return try #require(answer.withLock { $0 })
     }

@@ -14,8 +14,8 @@ import WeirSources
     private func answer(_ path: String, method: String = "GET") -> LocalAnswerText {
         let request = LocalRequest(method: method, path: path, query: "", headers: [])
         let metrics = MetricsServer(
-            engine: Engine(options: EngineOptions()), names: DestinationNames(), source: SourceLabels(), status: status,
-            servers: LocalServers(name: "test"))
+            engine: Engine(options: EngineOptions()), names: DestinationNames(), source: SourceLabels(),
+            server: ServerMetrics(status: status), servers: LocalServers(name: "test"))
         return LocalAnswerText(AdminServer(status: status, metrics: metrics).answer(request))
     }
 

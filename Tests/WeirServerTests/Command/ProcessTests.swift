@@ -119,6 +119,12 @@ import WeirTestSupport
         ])
         #expect(try admin.status() == 1)
         #expect(admin.log.contains("127.0.0.1:\(holder.port)"))
+        let metrics = try WeirProcess([
+            "serve", "--config", directory.path, "--admin", "127.0.0.1:0", "--health", "off", "--metrics",
+            "127.0.0.1:\(holder.port)",
+        ])
+        #expect(try metrics.status() == 1)
+        #expect(metrics.log.contains("127.0.0.1:\(holder.port)"))
         try directory.write("a.yaml", Self.gateway.replacingOccurrences(of: "PORT", with: "\(holder.port)"))
         let gateway = try WeirProcess([
             "serve", "--config", directory.path, "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "off",
