@@ -1,3 +1,5 @@
+import Glibc
+
 /// Finds a message's body in the bytes behind its head (RFC 9112 sections 6 and 7).
 ///
 /// Pure; any split gives the same body. Chunk extensions and trailers are checked, bounded and dropped.
@@ -68,7 +70,10 @@ struct H1BodyDecoder {
     var isUntilClose: Bool { state == .untilClose }
 
     /// Reads on; repeat with what was not consumed until `finished`, `failed` or all bytes are used up.
-    mutating func next(_ bytes: UnsafePointer<UInt8>, count: Int) -> Step {
+    ///
+    /// Small chunks that were received together become one run of bytes: they are moved over the framing between them, within
+    /// what is consumed.
+    mutating func next(_ bytes: UnsafeMutablePointer<UInt8>, count: Int) -> Step {
         var step = Step()
         switch state {
         case .untilClose:
@@ -93,14 +98,23 @@ struct H1BodyDecoder {
         remaining -= UInt64(length)
     }
 
-    private mutating func readChunks(_ step: inout Step, _ bytes: UnsafePointer<UInt8>, _ count: Int) {
+    private mutating func readChunks(_ step: inout Step, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
         while step.consumed < count {
             switch state {
             case .finished, .failed, .length, .untilClose:
                 return
             case .data:
-                if step.bodyCount > 0 { return }
-                take(&step, count)
+                if step.bodyCount == 0 {
+                    take(&step, count)
+                } else {
+                    // Where every byte came in a chunk of its own, what goes on must not cost the other side as much.
+                    let length = min(count - step.consumed, Int(clamping: remaining))
+                    if length > BufferChain.crumbBytes { return }
+                    memmove(bytes + step.bodyStart + step.bodyCount, bytes + step.consumed, length)
+                    step.bodyCount += length
+                    step.consumed += length
+                    remaining -= UInt64(length)
+                }
                 if remaining == 0 { state = .dataReturn }
             default:
                 state = advance(bytes[step.consumed])

@@ -66,6 +66,24 @@ struct H1BodyDecoderTests {
         #expect(decode(.length(.max), bytes).body == "helloGET /")
     }
 
+    @Test("Small chunks received together become one run, a large one begins a run of its own")
+    func coalescing() {
+        let large = BufferChain.crumbBytes + 1
+        var bytes = (0..<50).flatMap { latin1("1\r\n\(Character(UnicodeScalar(UInt8(97 + $0 % 26))))\r\n") }
+        bytes += latin1("\(String(large, radix: 16))\r\n") + [UInt8](repeating: 120, count: large) + latin1("\r\n0\r\n\r\n")
+        var decoder = H1BodyDecoder(.chunked)
+        let count = bytes.count
+        let (first, second) = bytes.withUnsafeMutableBufferPointer { bytes in
+            let start = bytes.baseAddress!
+            let first = decoder.next(start, count: count)
+            #expect(text(UnsafeRawBufferPointer(start: start + first.bodyStart, count: 26)) == "abcdefghijklmnopqrstuvwxyz")
+            return (first, decoder.next(start + first.consumed, count: count - first.consumed))
+        }
+        #expect(first.bodyCount == 50)
+        #expect(second.bodyCount == large)
+        #expect(second.finished && first.consumed + second.consumed == count)
+    }
+
     @Test("A body that ends with the connection never finishes by itself")
     func untilClose() {
         #expect(H1BodyDecoder(.untilClose).isUntilClose)
@@ -121,7 +139,7 @@ struct H1BodyDecoderTests {
         // A broken body stays broken.
         var decoder = H1BodyDecoder(.chunked)
         var last = H1BodyDecoder.Step()
-        for byte in bytes + latin1("0\r\n\r\n") { last = withUnsafePointer(to: byte) { decoder.next($0, count: 1) } }
+        for var byte in bytes + latin1("0\r\n\r\n") { last = decoder.next(&byte, count: 1) }
         #expect(last.failed == (expected == .failed))
     }
 
