@@ -81,7 +81,7 @@ class ClientStream: MessageStream {
     /// The sink is gone; the connection is closed unless it can carry another request.
     func cancel() { isAbstract() }
     /// Our end of the connection; asks the kernel once a connection.
-    var localAddress: EndpointAddress? { nil }
+    var localAddress: LogAddress? { nil }
 }
 
 /// Calls through a borrowed reference, without counting.
@@ -108,7 +108,7 @@ extension Borrowed where Object: ServerStream {
 
 extension Borrowed where Object: ClientStream {
     func cancel() { with { $0.cancel() } }
-    var localAddress: EndpointAddress? { with { $0.localAddress } }
+    var localAddress: LogAddress? { with { $0.localAddress } }
 }
 
 extension Borrowed where Object: MessageSink {
@@ -138,8 +138,10 @@ struct DownstreamInfo {
     /// Index of the listener the connection came in on.
     var listener: Int
     var scheme: Scheme
-    /// Our end of the connection, where the access log's format asks for it.
-    var local: EndpointAddress?
+    /// Our end of the connection, where the access log's format asks for it; borrowed from the connection.
+    var local: LogAddress?
+    /// The client's, likewise.
+    var remote: LogAddress?
     /// Different for every connection of the process.
     var connectionID: UInt64 = 0
 

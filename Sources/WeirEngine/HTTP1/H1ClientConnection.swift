@@ -41,7 +41,6 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     ///
     /// Only the pool writes it.
     var poolIndex = -1
-    private var knownLocalAddress: EndpointAddress?
 
     init(host: ServerHost, pool: ConnectionPool, descriptor: Int32, established: Bool, connectMilliseconds: Int) {
         self.host = host
@@ -110,11 +109,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
 
     // MARK: ClientStream
 
-    override var localAddress: EndpointAddress? {
-        // Set by the kernel when the connection was begun, and the same until it ends.
-        if knownLocalAddress == nil { knownLocalAddress = EndpointAddress(connection.localAddress) }
-        return knownLocalAddress
-    }
+    override var localAddress: LogAddress? { connection.localText }
 
     override var isCongested: Bool {
         // Until it is established, everything queued waits.

@@ -65,6 +65,9 @@ class Connection: LoopSource {
 
     /// Bytes the kernel has taken since `markExchange`.
     private(set) var bytesTaken = 0
+    /// Both ends for the access log, made when first asked for.
+    private var localLogText: LogAddressText?
+    private var peerLogText: LogAddressText?
 
     /// Takes over an open descriptor.
     init(loop: Loop, accepted descriptor: Int32, transport: Transport = .plain) {
@@ -96,6 +99,19 @@ class Connection: LoopSource {
 
     var isOpen: Bool { phase == .open || phase == .connecting }
     var isClosed: Bool { phase == .closed }
+    /// Our end as text; the kernel is asked once, and gives it out when a connection is begun.
+    final var localText: LogAddress? {
+        if localLogText == nil { localLogText = EndpointAddress(localAddress).map { LogAddressText($0) } }
+        return localLogText?.address
+    }
+    /// The peer's end as text, which whoever accepted the connection knows.
+    final func peerText(_ peer: EndpointAddress) -> LogAddress {
+        if let known = peerLogText?.address { return known }
+        let text = LogAddressText(peer)
+        let address = text.address
+        peerLogText = consume text
+        return address
+    }
     var localAddress: SocketAddress { descriptor >= 0 ? Socket.localAddress(descriptor) : SocketAddress() }
 
     // MARK: Writing

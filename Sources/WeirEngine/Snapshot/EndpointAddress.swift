@@ -158,28 +158,6 @@ struct EndpointAddress: Equatable {
 
 /// As text, without a String: for the access log.
 extension EndpointAddress {
-    /// Longest text `write` makes of an IP address with its port.
-    static let maxText = Int(INET6_ADDRSTRLEN) + 8
-
-    /// An IPv4 address as it lies in memory, in network byte order.
-    var ipv4: UInt32? { family == .ipv4 ? UInt32(truncatingIfNeeded: high) : nil }
-
-    /// Writes `10.0.0.1:80` or `[::1]:80`; returns its length, 0 for a unix socket.
-    func write(into out: UnsafeMutablePointer<UInt8>) -> Int {
-        guard family != .unix else { return 0 }
-        var length = 0
-        if family == .ipv6 {
-            out[0] = ASCII.openBracket
-            length = 1 + writeHost(into: out + 1)
-            out[length] = ASCII.closeBracket
-            length += 1
-        } else {
-            length = writeHost(into: out)
-        }
-        out[length] = ASCII.colon
-        return length + 1 + ASCII.writeDecimal(UInt64(port), into: out + length + 1)
-    }
-
     /// Writes the address alone; returns its length, 0 for a unix socket.
     func writeHost(into out: UnsafeMutablePointer<UInt8>) -> Int {
         switch family {

@@ -105,13 +105,17 @@ final class CompiledLogFormat: @unchecked Sendable {
     let requestHeaderCount: Int
     let responseHeaders: UnsafePointer<LogHeaderName>
     let responseHeaderCount: Int
-    /// A bit for each token among the request headers.
-    let wantedTokens: UInt64
+    /// By a header's token: its place among the request headers, `noPlace` for those not asked for, `byName` for tokens that
+    /// stand for several names.
+    let places: UnsafePointer<UInt8>
+    static let noPlace: UInt8 = 255
+    static let byName: UInt8 = 254
     /// Bytes that the bounded steps can take together.
     let fixedBytes: Int
     let wantsRouteName: Bool
     let wantsUpstreamLocal: Bool
     let wantsDownstreamLocal: Bool
+    let wantsDownstreamRemote: Bool
 
     init(_ builder: LogFormatBuilder) {
         let slack = [UInt8](repeating: 0, count: AccessLogLimits.slackBytes)
@@ -134,23 +138,29 @@ final class CompiledLogFormat: @unchecked Sendable {
         requestHeaderCount = builder.requestHeaders.count
         responseHeaders = names(builder.responseHeaders)
         responseHeaderCount = builder.responseHeaders.count
-        var tokens: UInt64 = 0
-        for index in 0..<requestHeaderCount { tokens |= 1 << UInt64(requestHeaders[index].token.rawValue) }
-        wantedTokens = tokens
+        places = Self.places(requestHeaders, requestHeaderCount)
         fixedBytes = builder.fixedBytes
-        wantsRouteName = builder.steps.contains { $0.operation == .routeName }
-        wantsUpstreamLocal = builder.steps.contains {
-            if case .upstreamLocal = $0.operation { true } else { false }
+        func wants(_ code: LogOperator) -> Bool { builder.steps.contains { $0.operation.code == code } }
+        wantsRouteName = wants(.routeName)
+        wantsUpstreamLocal = wants(.upstreamLocal)
+        wantsDownstreamLocal = wants(.downstreamLocal)
+        wantsDownstreamRemote = wants(.downstreamRemote)
+    }
+
+    private static func places(_ names: UnsafePointer<LogHeaderName>, _ count: Int) -> UnsafePointer<UInt8> {
+        var places = [UInt8](repeating: noPlace, count: 256)
+        for index in 0..<count {
+            let token = names[index].token
+            places[Int(token.rawValue)] = token.text.utf8CodeUnitCount == 0 ? byName : UInt8(index)
         }
-        wantsDownstreamLocal = builder.steps.contains {
-            if case .downstreamLocal = $0.operation { true } else { false }
-        }
+        return UnsafePointer(UnsafeMutablePointer.copy(of: places))
     }
 
     deinit {
         UnsafeMutablePointer(mutating: steps).deallocate()
         UnsafeMutablePointer(mutating: arena).deallocate()
         UnsafeMutablePointer(mutating: timePieces).deallocate()
+        UnsafeMutablePointer(mutating: places).deallocate()
         UnsafeMutablePointer(mutating: requestHeaders).deallocate()
         UnsafeMutablePointer(mutating: responseHeaders).deallocate()
     }
@@ -166,6 +176,7 @@ struct LogFormatBuilder {
 
     /// Text that no operator has followed yet.
     private(set) var text = Name(start: 0, count: 0)
+    private var isTooLong = false
 
     private(set) var steps: [LogStep] = []
     private(set) var arena: [UInt8] = []
@@ -173,14 +184,14 @@ struct LogFormatBuilder {
     private(set) var requestHeaders: [Name] = []
     private(set) var responseHeaders: [Name] = []
 
-    var fixedBytes: Int { steps.reduce(text.count) { $0 + Int($1.textCount) + $1.operation.bound } }
+    var fixedBytes: Int { steps.reduce(text.count) { $0 + $1.bound } }
 
     mutating func build() throws(AccessLogFormatError) -> CompiledLogFormat {
         // A line ends with a line break, once.
         if text.count == 0 || arena[text.start + text.count - 1] != ASCII.lineFeed {
             append(literal: [ASCII.lineFeed])
         }
-        guard fixedBytes <= AccessLogLimits.fixedBytes else {
+        guard fixedBytes <= AccessLogLimits.fixedBytes, !isTooLong else {
             throw AccessLogFormatError(
                 """
                 The access log's format is too long: its own text, numbers and addresses can take \(fixedBytes) bytes \
@@ -203,25 +214,24 @@ struct LogFormatBuilder {
         case .value(let text, let limit): append(value: text, limit, style)
         case .operation(let operation, let limit): append(operation, limit, style)
         case .startTime(let pieces):
-            let first = UInt16(truncatingIfNeeded: timePieces.count)
-            // Their bound keeps both numbers far below their type's.
             guard timePieces.count + pieces.count <= AccessLogLimits.fixedBytes else {
                 throw AccessLogFormatError("The access log's format has too long a START_TIME.")
             }
+            let first = UInt16(timePieces.count)
             timePieces += pieces
-            append(.startTimeFormat(first: first, count: UInt16(pieces.count)), nil, style)
+            append(LogOperation(.startTimeFormat, UInt8(first & 0xff), UInt8(first >> 8)), pieces.count, style)
         case .request(let main, let alternative, let limit):
-            append(.request(try header(main), try header(alternative)), limit, style)
+            append(try header(.request, main, alternative), limit, style)
         case .requestWithoutQuery(let main, let alternative, let limit):
-            append(.requestWithoutQuery(try header(main), try header(alternative)), limit, style)
+            append(try header(.requestWithoutQuery, main, alternative), limit, style)
         case .response(let main, let alternative, let limit):
-            append(.response(try response(main), try response(alternative)), limit, style)
+            append(LogOperation(.response, try response(main), try response(alternative)), limit, style)
         }
     }
 
     /// A text that is known already, or known to be absent.
     private mutating func append(value text: String?, _ limit: Int?, _ style: LogStyle) {
-        guard let text else { return append(.absent, nil, style) }
+        guard let text else { return append(literal: Array((style == .jsonValue ? "null" : "-").utf8)) }
         var bytes = Array(text.utf8)
         bytes = Array(bytes.prefix(min(limit ?? .max, AccessLogLimits.fieldBytes)))
         switch style {
@@ -233,31 +243,46 @@ struct LogFormatBuilder {
         }
     }
 
-    private mutating func append(_ operation: LogOperator, _ limit: Int?, _ style: LogStyle) {
+    private mutating func append(_ operation: LogOperation, _ limit: Int?, _ style: LogStyle) {
         let bounded = min(limit ?? AccessLogLimits.fieldBytes, AccessLogLimits.fieldBytes)
+        // What is always there, and is no number, has its quotes in the text around it.
+        let isQuoted = style == .jsonValue && operation.code.isAlwaysText
+        if isQuoted { append(literal: [UInt8(ascii: "\"")]) }
+        // No overflow beyond what `build` refuses: a step's text is a part of the format's.
+        let count = UInt16(clamping: text.count)
         steps.append(
             LogStep(
-                textStart: UInt32(text.start), textCount: UInt32(text.count), operation: operation, style: style,
-                limit: UInt16(bounded)))
+                textStart: UInt32(text.start), textCount: count, limit: UInt16(bounded), operation: operation,
+                style: isQuoted ? .jsonPart : style))
+        isTooLong = isTooLong || Int(count) != text.count
         text.count = 0
+        if isQuoted { append(literal: [UInt8(ascii: "\"")]) }
+    }
+
+    private mutating func header(
+        _ code: LogOperator, _ main: String, _ alternative: String
+    ) throws(AccessLogFormatError) -> LogOperation {
+        let first = try header(main)
+        let second = try header(alternative)
+        // One that is never there is not asked for.
+        return first == .none ? LogOperation(code, second.code) : LogOperation(code, first.code, second.code)
     }
 
     private mutating func header(_ name: String) throws(AccessLogFormatError) -> LogHeader {
         switch name {
         // Weir rewrites no path yet, so the original is the path itself; a client's line of this name says nothing.
-        case "", "x-envoy-original-path": return .none
-        case ":method": return .method
-        case ":path": return .path
-        case ":authority", "host": return .authority
-        case ":scheme": return .scheme
-        default:
-            return .line(UInt8(try place(of: name, \.requestHeaders, atMost: AccessLogLimits.requestHeaders)))
+        case "", "x-envoy-original-path": .none
+        case ":method": .method
+        case ":path": .path
+        case ":authority", "host": .authority
+        case ":scheme": .scheme
+        default: .line(try place(of: name, \.requestHeaders, atMost: AccessLogLimits.requestHeaders))
         }
     }
 
-    private mutating func response(_ name: String) throws(AccessLogFormatError) -> Int8 {
-        if name.isEmpty { return -1 }
-        return Int8(try place(of: name, \.responseHeaders, atMost: AccessLogLimits.responseHeaders))
+    private mutating func response(_ name: String) throws(AccessLogFormatError) -> UInt8 {
+        if name.isEmpty { return 0 }
+        return 1 + UInt8(try place(of: name, \.responseHeaders, atMost: AccessLogLimits.responseHeaders))
     }
 
     private mutating func place(
@@ -274,5 +299,15 @@ struct LogFormatBuilder {
         self[keyPath: list].append(Name(start: arena.count, count: bytes.count))
         arena += bytes
         return known.count
+    }
+}
+
+extension LogOperator {
+    /// Neither a number nor ever absent.
+    fileprivate var isAlwaysText: Bool {
+        switch self {
+        case .startTime, .startTimeFormat, .protocolName, .responseFlags, .responseFlagsLong, .details, .uniqueID: true
+        default: false
+        }
     }
 }

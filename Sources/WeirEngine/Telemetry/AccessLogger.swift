@@ -6,8 +6,8 @@ import Glibc
 /// Borrows all of it.
 struct LogSubject {
     var record: RequestRecord
-    var peer: EndpointAddress?
-    var local: EndpointAddress?
+    var peer: LogAddress?
+    var local: LogAddress?
     var connectionID: UInt64
     var scheme: Scheme
     /// Monotonic nanoseconds of the request's end.
@@ -17,7 +17,7 @@ struct LogSubject {
     /// `nil` for a request that could not be read.
     var head: RequestHead?
     /// Where it was sent; `nil` when no endpoint was chosen.
-    var upstream: EndpointAddress?
+    var upstream: LogAddress?
     var clusterName = UnsafeRawBufferPointer(start: nil, count: 0)
 
     var milliseconds: UInt64 { (endedAt - record.startedAt) / 1_000_000 }
@@ -31,7 +31,6 @@ final class AccessLogger {
     private let format: CompiledLogFormat
     private let steps: UnsafePointer<LogStep>
     private let arena: UnsafePointer<UInt8>
-    private let octets = LogOctets()
     private var producer: AccessLogProducer
     private var clock = LogClock()
     private var random: FastRandom
@@ -62,6 +61,7 @@ final class AccessLogger {
     var wantsRouteName: Bool { format.wantsRouteName }
     var wantsUpstreamLocal: Bool { format.wantsUpstreamLocal }
     var wantsDownstreamLocal: Bool { format.wantsDownstreamLocal }
+    var wantsDownstreamRemote: Bool { format.wantsDownstreamRemote }
     var wantsResponseHeaders: Bool { format.responseHeaderCount > 0 }
 
     /// Keeps the headers of an answer that the format names.
@@ -91,17 +91,24 @@ final class AccessLogger {
 
     /// Looks up all header lines of the format in one pass; the first of equal ones counts, as in Envoy.
     private func find(_ head: RequestHead) {
-        for index in 0..<format.requestHeaderCount { found[index] = -1 }
+        for place in 0..<format.requestHeaderCount { found[place] = -1 }
         let fields = head.block.fields
-        for index in 0..<head.block.count where !fields[index].removed {
-            let token = fields[index].token
-            guard format.wantedTokens & (1 << UInt64(token.rawValue)) != 0 else { continue }
-            for slot in 0..<format.requestHeaderCount where found[slot] < 0 {
-                if format.requestHeaders[slot].matches(fields[index]) {
-                    found[slot] = Int32(index)
-                    break
-                }
+        for index in 0..<head.block.count {
+            let place = format.places[Int(fields[index].token.rawValue)]
+            guard place != CompiledLogFormat.noPlace, !fields[index].removed else { continue }
+            if place == CompiledLogFormat.byName {
+                findByName(fields[index], index)
+            } else if found[Int(place)] < 0 {
+                found[Int(place)] = Int32(truncatingIfNeeded: index)
             }
+        }
+    }
+
+    private func findByName(_ field: HeaderField, _ index: Int) {
+        for place in 0..<format.requestHeaderCount where found[place] < 0 {
+            guard format.requestHeaders[place].matches(field) else { continue }
+            found[place] = Int32(truncatingIfNeeded: index)
+            return
         }
     }
 
@@ -110,29 +117,30 @@ final class AccessLogger {
     private func run(_ subject: LogSubject, _ capture: borrowing LogCapture, _ line: inout LogLine) {
         for index in 0..<format.stepCount {
             let step = steps[index]
-            let style = step.style
             line.put(arena + Int(step.textStart), Int(step.textCount))
-            switch step.operation {
-            case .startTime: putStartTime(subject, style, &line)
-            case .request(let main, let alternative):
-                putText(requestText(main, subject) ?? requestText(alternative, subject), step, &line)
-            case .protocolName: putProtocol(subject, style, &line)
+            switch step.operation.code {
+            case .startTime:
+                clock.write(subject.record.startedAt &+ subject.wallOffset, into: line.end)
+                line.advance(LogClock.length)
+            case .request:
+                let first = requestText(step.operation.first, subject)
+                putText(first ?? requestText(step.operation.second, subject), step, &line)
+            case .protocolName: putProtocol(subject, &line)
             case .responseCode: line.putNumber(UInt64(subject.record.status))
-            case .responseFlags: putFlags(subject, style, &line)
-            case .details: putDetails(subject, style, &line)
+            case .responseFlags: putFlags(subject, &line)
+            case .details: putDetails(subject, &line)
             case .bytesReceived: line.putNumber(subject.record.requestBodyBytes)
             case .bytesSent: line.putNumber(subject.record.responseBodyBytes)
             case .duration: line.putNumber(subject.milliseconds)
-            case .upstreamServiceTime: putUpstreamTime(subject, style, &line)
-            case .transportFailure: putTransportFailure(subject, style, &line)
-            case .upstreamHost(let part): putAddress(subject.upstream, part, style, &line)
+            case .upstreamServiceTime: putUpstreamTime(subject, step.style, &line)
+            case .transportFailure: putTransportFailure(subject, step.style, &line)
+            case .upstreamHost: Self.putAddress(subject.upstream, step, &line)
             case .upstreamCluster: putText(subject.clusterName.isEmpty ? nil : subject.clusterName, step, &line)
-            case .upstreamLocal(let part):
-                putAddress(subject.record.wasConnected ? capture.upstreamLocal : nil, part, style, &line)
-            case .downstreamLocal(let part): putAddress(subject.local, part, style, &line)
-            case .downstreamRemote(let part): putAddress(subject.peer, part, style, &line)
+            case .upstreamLocal:
+                Self.putAddress(subject.record.wasConnected ? capture.upstreamLocal : nil, step, &line)
+            case .downstreamLocal: Self.putAddress(subject.local, step, &line)
+            case .downstreamRemote: Self.putAddress(subject.peer, step, &line)
             case .routeName: putText(capture.value(at: LogCapture.routeName), step, &line)
-            case .absent: line.putAbsent(style)
             default: runRare(step, subject, capture, &line)
             }
         }
@@ -143,32 +151,27 @@ final class AccessLogger {
         _ step: LogStep, _ subject: LogSubject, _ capture: borrowing LogCapture, _ line: inout LogLine
     ) {
         let style = step.style
-        switch step.operation {
-        case .startTimeFormat(let first, let count): putStartTime(subject, Int(first), Int(count), style, &line)
-        case .requestWithoutQuery(let main, let alternative):
-            let text = requestText(main, subject) ?? requestText(alternative, subject)
+        let operation = step.operation
+        switch operation.code {
+        case .startTimeFormat: putStartTime(step, subject, &line)
+        case .requestWithoutQuery:
+            let text = requestText(operation.first, subject) ?? requestText(operation.second, subject)
             putText(text.map(Self.withoutQuery), step, &line)
-        case .response(let main, let alternative):
-            let text = Self.kept(main, capture) ?? Self.kept(alternative, capture)
-            putText(text, step, &line)
-        case .responseFlagsLong:
-            line.putQuote(style)
-            line.advance(subject.record.flags.writeLong(into: line.end))
-            line.putQuote(style)
+        case .response:
+            putText(Self.kept(operation.first, capture) ?? Self.kept(operation.second, capture), step, &line)
+        case .responseFlagsLong: line.advance(subject.record.flags.writeLong(into: line.end))
         case .requestDuration: Self.putNumber(subject.record.requestMilliseconds, style, &line)
         case .responseDuration: Self.putNumber(subject.record.upstreamMilliseconds, style, &line)
         case .responseTransmission:
             let first = subject.record.upstreamMilliseconds
             Self.putNumber(first < 0 ? -1 : max(Int64(subject.milliseconds) - first, 0), style, &line)
-        case .grpcStatus(let wanted): putGRPC(subject.record.grpcStatus, wanted, style, &line)
+        case .grpcStatus: putGRPC(subject.record.grpcStatus, step, &line)
         case .requestHeadBytes: line.putNumber(subject.record.requestHeadBytes)
         case .responseHeadBytes: line.putNumber(subject.record.responseHeadBytes)
         case .connectionID: line.putNumber(subject.connectionID)
         case .uniqueID:
-            line.putQuote(style)
             RequestID.write(into: line.end, random: &random)
             line.advance(RequestID.length)
-            line.putQuote(style)
         case .attemptCount: line.putNumber(subject.upstream == nil ? 0 : 1)
         default: preconditionFailure("an operator nobody prints")
         }
@@ -187,19 +190,20 @@ final class AccessLogger {
 // MARK: - Values
 
 extension AccessLogger {
-    private func requestText(_ header: LogHeader, _ subject: LogSubject) -> UnsafeRawBufferPointer? {
+    private func requestText(_ code: UInt8, _ subject: LogSubject) -> UnsafeRawBufferPointer? {
         guard let head = subject.head else { return nil }
-        switch header {
-        case .none: return nil
+        guard code < LogHeader.firstLine else {
+            let index = found[Int(code - LogHeader.firstLine)]
+            return index < 0 ? nil : head.block.fields[Int(index)].valueBytes
+        }
+        switch LogHeader(code: code) {
         case .method: return head.methodBytes
         case .path: return UnsafeRawBufferPointer(head.target)
         case .authority: return head.authority
         case .scheme:
             let name: StaticString = subject.scheme == .https ? "https" : "http"
             return UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        case .line(let slot):
-            let index = found[Int(slot)]
-            return index < 0 ? nil : head.block.fields[Int(index)].valueBytes
+        default: return nil
         }
     }
 
@@ -208,48 +212,34 @@ extension AccessLogger {
         return UnsafeRawBufferPointer(rebasing: target[..<mark])
     }
 
-    private static func kept(_ header: Int8, _ capture: borrowing LogCapture) -> UnsafeRawBufferPointer? {
-        header < 0 ? nil : capture.value(at: 1 + Int(header))
+    private static func kept(_ header: UInt8, _ capture: borrowing LogCapture) -> UnsafeRawBufferPointer? {
+        header == 0 ? nil : capture.value(at: LogCapture.routeName + Int(header))
     }
 
-    private func putStartTime(_ subject: LogSubject, _ style: LogStyle, _ line: inout LogLine) {
-        line.putQuote(style)
-        clock.write(subject.record.startedAt &+ subject.wallOffset, into: line.end)
-        line.advance(LogClock.length)
-        line.putQuote(style)
-    }
-
-    private func putStartTime(
-        _ subject: LogSubject, _ first: Int, _ count: Int, _ style: LogStyle, _ line: inout LogLine
-    ) {
+    private func putStartTime(_ step: LogStep, _ subject: LogSubject, _ line: inout LogLine) {
         let nanoseconds = subject.record.startedAt &+ subject.wallOffset
         let time = LogCivilTime(unixSeconds: Int(nanoseconds / 1_000_000_000))
-        line.putQuote(style)
-        for index in first..<(first + count) {
+        let first = Int(step.operation.first) | Int(step.operation.second) << 8
+        for index in first..<(first + Int(step.limit)) {
             line.advance(format.timePieces[index].write(time, nanoseconds: nanoseconds, into: line.end))
         }
-        line.putQuote(style)
     }
 
-    private func putProtocol(_ subject: LogSubject, _ style: LogStyle, _ line: inout LogLine) {
-        line.putQuote(style)
-        // Requests that could not be read came over the HTTP/1 codec; it names the version only where that was the reason.
-        if subject.record.details == .lowVersion { line.put("HTTP/1.0") } else { line.put("HTTP/1.1") }
-        line.putQuote(style)
+    private func putProtocol(_ subject: LogSubject, _ line: inout LogLine) {
+        // A request that could not be read came over the HTTP/1 codec; its version is known only where that was the reason.
+        let isOlder = subject.head.map { $0.minorVersion == 0 } ?? (subject.record.details == .lowVersion)
+        if isOlder { line.put("HTTP/1.0") } else { line.put("HTTP/1.1") }
     }
 
-    private func putFlags(_ subject: LogSubject, _ style: LogStyle, _ line: inout LogLine) {
-        line.putQuote(style)
+    private func putFlags(_ subject: LogSubject, _ line: inout LogLine) {
         if subject.record.flags.isEmpty {
             line.put(UInt8(ascii: "-"))
         } else {
             line.advance(subject.record.flags.write(into: line.end))
         }
-        line.putQuote(style)
     }
 
-    private func putDetails(_ subject: LogSubject, _ style: LogStyle, _ line: inout LogLine) {
-        line.putQuote(style)
+    private func putDetails(_ subject: LogSubject, _ line: inout LogLine) {
         if subject.record.details == .viaUpstream {
             line.put("via_upstream")
         } else if subject.record.details == .connectFailure, subject.record.connectError != 0 {
@@ -259,7 +249,6 @@ extension AccessLogger {
         } else {
             line.put(subject.record.details.text)
         }
-        line.putQuote(style)
     }
 
     private func putTransportFailure(_ subject: LogSubject, _ style: LogStyle, _ line: inout LogLine) {
@@ -278,41 +267,20 @@ extension AccessLogger {
         line.putQuote(style)
     }
 
-    private func putGRPC(_ status: Int8, _ wanted: LogGRPCStyle, _ style: LogStyle, _ line: inout LogLine) {
-        guard status >= 0 else { return line.putAbsent(style) }
-        guard let name = GRPCStatusName.text(status, wanted) else {
-            // A number without a name is a text where names are asked for.
-            if wanted != .number { line.putQuote(style) }
-            line.putNumber(UInt64(status))
-            if wanted != .number { line.putQuote(style) }
-            return
-        }
-        line.putQuote(style)
-        line.put(name)
-        line.putQuote(style)
+    private func putGRPC(_ status: Int8, _ step: LogStep, _ line: inout LogLine) {
+        guard status >= 0 else { return line.putAbsent(step.style) }
+        let wanted = LogGRPCStyle(rawValue: step.operation.first) ?? .camel
+        // A number without a name is a text where names are asked for.
+        if wanted != .number { line.putQuote(step.style) }
+        if let name = GRPCStatusName.text(status, wanted) { line.put(name) } else { line.putNumber(UInt64(status)) }
+        if wanted != .number { line.putQuote(step.style) }
     }
 
-    private func putAddress(
-        _ address: EndpointAddress?, _ part: LogAddressPart, _ style: LogStyle, _ line: inout LogLine
-    ) {
-        guard let address else { return line.putAbsent(style) }
-        switch part {
-        case .port:
-            guard address.family != .unix else { return line.putAbsent(style) }
-            line.putNumber(UInt64(address.port))
-        case .host, .whole:
-            if address.family == .unix { return line.put(address.path, limit: AccessLogLimits.fieldBytes, style) }
-            line.putQuote(style)
-            if let number = address.ipv4 {
-                line.advance(octets.write(number, into: line.end))
-                if part == .whole {
-                    line.put(ASCII.colon)
-                    line.putNumber(UInt64(address.port))
-                }
-            } else {
-                line.advance(part == .whole ? address.write(into: line.end) : address.writeHost(into: line.end))
-            }
-            line.putQuote(style)
-        }
+    private static func putAddress(_ address: LogAddress?, _ step: LogStep, _ line: inout LogLine) {
+        let wanted = LogAddressPart(rawValue: step.operation.first) ?? .whole
+        guard let part = address?.part(wanted) else { return line.putAbsent(step.style) }
+        if wanted != .port { line.putQuote(step.style) }
+        line.put(part.start, part.count)
+        if wanted != .port { line.putQuote(step.style) }
     }
 }

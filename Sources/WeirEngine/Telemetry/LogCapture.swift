@@ -14,7 +14,9 @@ struct LogCapture: ~Copyable {
     private var used = 0
     private var isEmpty = true
     /// Our end of the upstream connection.
-    var upstreamLocal: EndpointAddress?
+    ///
+    /// Borrowed from it: it ends no earlier than its request.
+    var upstreamLocal: LogAddress?
 
     init() {}
 

@@ -5,7 +5,7 @@ enum LogPiece: Equatable {
     case literal([UInt8])
     /// A text known when the format is compiled; `nil` when there is none.
     case value(String?, limit: Int?)
-    case operation(LogOperator, limit: Int?)
+    case operation(LogOperation, limit: Int?)
     case startTime([LogTimePiece])
     /// Lower-case names; the second is printed when the first is absent, and may be empty.
     case request(String, String, limit: Int?)
@@ -98,28 +98,40 @@ struct LogOperatorName {
     let position: Int
 
     /// Operators without an argument.
-    private static let plain: [String: LogOperator] = [
-        "PROTOCOL": .protocolName, "RESPONSE_CODE": .responseCode, "RESPONSE_FLAGS": .responseFlags,
-        "RESPONSE_FLAGS_LONG": .responseFlagsLong, "RESPONSE_CODE_DETAILS": .details,
-        "CONNECTION_TERMINATION_DETAILS": .absent, "UPSTREAM_TRANSPORT_FAILURE_REASON": .transportFailure,
-        "BYTES_RECEIVED": .bytesReceived, "BYTES_SENT": .bytesSent, "DURATION": .duration,
-        "REQUEST_DURATION": .requestDuration, "RESPONSE_DURATION": .responseDuration,
-        "RESPONSE_TX_DURATION": .responseTransmission, "UPSTREAM_HOST": .upstreamHost(.whole),
-        "UPSTREAM_REMOTE_ADDRESS": .upstreamHost(.whole), "UPSTREAM_REMOTE_PORT": .upstreamHost(.port),
-        "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": .upstreamHost(.host), "UPSTREAM_CLUSTER": .upstreamCluster,
-        "UPSTREAM_CLUSTER_RAW": .upstreamCluster, "UPSTREAM_LOCAL_ADDRESS": .upstreamLocal(.whole),
-        "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": .upstreamLocal(.host), "UPSTREAM_LOCAL_PORT": .upstreamLocal(.port),
-        "DOWNSTREAM_LOCAL_ADDRESS": .downstreamLocal(.whole),
-        "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": .downstreamLocal(.host),
-        "DOWNSTREAM_LOCAL_PORT": .downstreamLocal(.port), "DOWNSTREAM_REMOTE_ADDRESS": .downstreamRemote(.whole),
-        "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": .downstreamRemote(.host),
-        "DOWNSTREAM_REMOTE_PORT": .downstreamRemote(.port),
-        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": .downstreamRemote(.whole),
-        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": .downstreamRemote(.host),
-        "DOWNSTREAM_DIRECT_REMOTE_PORT": .downstreamRemote(.port), "REQUESTED_SERVER_NAME": .absent,
-        "ROUTE_NAME": .routeName, "VIRTUAL_CLUSTER_NAME": .absent, "REQUEST_HEADERS_BYTES": .requestHeadBytes,
-        "RESPONSE_HEADERS_BYTES": .responseHeadBytes, "CONNECTION_ID": .connectionID, "UNIQUE_ID": .uniqueID,
-        "UPSTREAM_REQUEST_ATTEMPT_COUNT": .attemptCount, "GRPC_STATUS_NUMBER": .grpcStatus(.number),
+    private static let plain: [String: LogOperation] = [
+        "PROTOCOL": LogOperation(.protocolName), "RESPONSE_CODE": LogOperation(.responseCode),
+        "RESPONSE_FLAGS": LogOperation(.responseFlags), "RESPONSE_FLAGS_LONG": LogOperation(.responseFlagsLong),
+        "RESPONSE_CODE_DETAILS": LogOperation(.details),
+        "UPSTREAM_TRANSPORT_FAILURE_REASON": LogOperation(.transportFailure),
+        "BYTES_RECEIVED": LogOperation(.bytesReceived), "BYTES_SENT": LogOperation(.bytesSent),
+        "DURATION": LogOperation(.duration), "REQUEST_DURATION": LogOperation(.requestDuration),
+        "RESPONSE_DURATION": LogOperation(.responseDuration),
+        "RESPONSE_TX_DURATION": LogOperation(.responseTransmission),
+        "UPSTREAM_HOST": LogOperation(.upstreamHost, .whole),
+        "UPSTREAM_REMOTE_ADDRESS": LogOperation(.upstreamHost, .whole),
+        "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": LogOperation(.upstreamHost, .host),
+        "UPSTREAM_REMOTE_PORT": LogOperation(.upstreamHost, .port),
+        "UPSTREAM_CLUSTER": LogOperation(.upstreamCluster), "UPSTREAM_CLUSTER_RAW": LogOperation(.upstreamCluster),
+        "UPSTREAM_LOCAL_ADDRESS": LogOperation(.upstreamLocal, .whole),
+        "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": LogOperation(.upstreamLocal, .host),
+        "UPSTREAM_LOCAL_PORT": LogOperation(.upstreamLocal, .port),
+        "DOWNSTREAM_LOCAL_ADDRESS": LogOperation(.downstreamLocal, .whole),
+        "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": LogOperation(.downstreamLocal, .host),
+        "DOWNSTREAM_LOCAL_PORT": LogOperation(.downstreamLocal, .port),
+        "DOWNSTREAM_REMOTE_ADDRESS": LogOperation(.downstreamRemote, .whole),
+        "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": LogOperation(.downstreamRemote, .host),
+        "DOWNSTREAM_REMOTE_PORT": LogOperation(.downstreamRemote, .port),
+        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": LogOperation(.downstreamRemote, .whole),
+        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": LogOperation(.downstreamRemote, .host),
+        "DOWNSTREAM_DIRECT_REMOTE_PORT": LogOperation(.downstreamRemote, .port),
+        "ROUTE_NAME": LogOperation(.routeName), "REQUEST_HEADERS_BYTES": LogOperation(.requestHeadBytes),
+        "RESPONSE_HEADERS_BYTES": LogOperation(.responseHeadBytes), "CONNECTION_ID": LogOperation(.connectionID),
+        "UNIQUE_ID": LogOperation(.uniqueID), "UPSTREAM_REQUEST_ATTEMPT_COUNT": LogOperation(.attemptCount),
+        "GRPC_STATUS_NUMBER": LogOperation(.grpcStatus, LogGRPCStyle.number.rawValue),
+    ]
+    /// Operators without an argument that Weir has nothing to say for.
+    private static let absent: Set<String> = [
+        "CONNECTION_TERMINATION_DETAILS", "REQUESTED_SERVER_NAME", "VIRTUAL_CLUSTER_NAME",
     ]
     private static let withArgument = [
         "REQ(X?Y)", "REQ_WITHOUT_QUERY(X?Y)", "RESP(X?Y)", "TRAILER(X?Y)", "START_TIME(FORMAT)", "ENVIRONMENT(X)",
@@ -127,13 +139,14 @@ struct LogOperatorName {
     ]
 
     /// Every operator, for messages and documentation.
-    static var known: [String] { (plain.keys + withArgument).sorted() }
+    static var known: [String] { (Array(plain.keys) + Array(absent) + withArgument).sorted() }
 
     func piece() throws(AccessLogFormatError) -> LogPiece {
-        if let operation = Self.plain[name] {
+        let operation = Self.plain[name]
+        if operation != nil || Self.absent.contains(name) {
             guard argument == nil else { throw fail("takes no argument") }
             try refuseLimit()
-            return .operation(operation, limit: nil)
+            return operation.map { .operation($0, limit: nil) } ?? .value(nil, limit: nil)
         }
         switch name {
         case "START_TIME": return try startTime()
@@ -182,9 +195,9 @@ struct LogOperatorName {
         let (main, alternative) = try headers()
         // Known from the record, so that Istio's line keeps no header of the answer.
         if main == "x-envoy-upstream-service-time", alternative.isEmpty, limit == nil {
-            return .operation(.upstreamServiceTime, limit: nil)
+            return .operation(LogOperation(.upstreamServiceTime), limit: nil)
         }
-        if main == ":status", alternative.isEmpty { return .operation(.responseCode, limit: nil) }
+        if main == ":status", alternative.isEmpty { return .operation(LogOperation(.responseCode), limit: nil) }
         return .response(main, alternative, limit: limit)
     }
 
@@ -201,12 +214,14 @@ struct LogOperatorName {
 
     private func grpcStatus() throws(AccessLogFormatError) -> LogPiece {
         try refuseLimit()
-        return switch argument {
-        case nil, "CAMEL_STRING": .operation(.grpcStatus(.camel), limit: nil)
-        case "SNAKE_STRING": .operation(.grpcStatus(.snake), limit: nil)
-        case "NUMBER": .operation(.grpcStatus(.number), limit: nil)
-        default: throw fail("takes CAMEL_STRING, SNAKE_STRING or NUMBER")
-        }
+        let style: LogGRPCStyle =
+            switch argument {
+            case nil, "CAMEL_STRING": .camel
+            case "SNAKE_STRING": .snake
+            case "NUMBER": .number
+            default: throw fail("takes CAMEL_STRING, SNAKE_STRING or NUMBER")
+            }
+        return .operation(LogOperation(.grpcStatus, style.rawValue), limit: nil)
     }
 
     // MARK: Times
@@ -228,7 +243,7 @@ struct LogOperatorName {
 
     private func startTime() throws(AccessLogFormatError) -> LogPiece {
         try refuseLimit()
-        guard let argument, !argument.isEmpty else { return .operation(.startTime, limit: nil) }
+        guard let argument, !argument.isEmpty else { return .operation(LogOperation(.startTime), limit: nil) }
         var pieces: [LogTimePiece] = []
         var rest = Array(argument.utf8)[...]
         while let byte = rest.popFirst() {

@@ -25,16 +25,24 @@ struct LogLine {
         end += 1
     }
 
-    /// Text of the format, whose arena has slack as the line has: the usual few bytes are one load and one store.
-    @inline(__always)  // once a step
+    /// Bytes with slack behind them, as the line has: the usual few are a load and a store.
+    @inline(__always)  // once or twice a step
     mutating func put(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-        if count <= AccessLogLimits.slackBytes {
-            let block = UnsafeRawPointer(bytes).loadUnaligned(as: (UInt64, UInt64).self)
-            UnsafeMutableRawPointer(end).storeBytes(of: block, as: (UInt64, UInt64).self)
+        if count <= 16 {
+            copyBlock(bytes, at: 0)
+        } else if count <= 32 {
+            copyBlock(bytes, at: 0)
+            copyBlock(bytes, at: 16)
         } else {
             memcpy(end, bytes, count)
         }
         end += count
+    }
+
+    @inline(__always)  // two instructions
+    private func copyBlock(_ bytes: UnsafePointer<UInt8>, at offset: Int) {
+        let block = UnsafeRawPointer(bytes).loadUnaligned(fromByteOffset: offset, as: (UInt64, UInt64).self)
+        UnsafeMutableRawPointer(end).storeBytes(of: block, toByteOffset: offset, as: (UInt64, UInt64).self)
     }
 
     @inline(__always)  // with a literal, a few stores
@@ -63,7 +71,9 @@ struct LogLine {
         let bound = min(limit, budget)
         let from = end
         if let source = text.baseAddress, !text.isEmpty {
-            let copied = copyPlain(source, min(text.count, bound))
+            let count = min(text.count, bound)
+            let copied = Self.copyPlain(source, count, into: UnsafeMutableRawPointer(end))
+            end += copied
             if copied < text.count {
                 let rest = UnsafeRawBufferPointer(rebasing: text[copied...])
                 if style == .text { putEscaped(rest, from + bound) } else { putEscapedJSON(rest, from + bound) }
@@ -75,40 +85,44 @@ struct LogLine {
 
     /// Copies what stands for itself everywhere: visible ASCII and spaces, but neither `"` nor `\`.
     ///
-    /// Returns how much that was; looks at blocks, so it may stop a little earlier than it must.
-    private mutating func copyPlain(_ source: UnsafeRawPointer, _ count: Int) -> Int {
-        var done = 0
-        let target = UnsafeMutableRawPointer(end)
-        while count - done >= 8 {
-            let word = source.loadUnaligned(fromByteOffset: done, as: UInt64.self)
-            guard Self.isPlain(word) else { break }
-            target.storeBytes(of: word, toByteOffset: done, as: UInt64.self)
-            done += 8
-        }
-        if count - done >= 4, count - done < 8 {
-            let word = source.loadUnaligned(fromByteOffset: done, as: UInt32.self)
-            if Self.isPlain(UInt64(word) | 0x2020_2020 << 32) {
-                target.storeBytes(of: word, toByteOffset: done, as: UInt32.self)
-                done += 4
+    /// Returns how much that was: `count` if it is all; looks at words, so it may stop a little earlier than it must.
+    private static func copyPlain(
+        _ source: UnsafeRawPointer, _ count: Int, into target: UnsafeMutableRawPointer
+    ) -> Int {
+        if count >= 8 {
+            // The last word overlaps the one before it. No sum overflows: all lie between 0 and `count`.
+            var done = 0
+            let last = count &- 8
+            while true {
+                let word = source.loadUnaligned(fromByteOffset: done, as: UInt64.self)
+                guard isPlain(word) else { return done }
+                target.storeBytes(of: word, toByteOffset: done, as: UInt64.self)
+                if done == last { return count }
+                done = min(done &+ 8, last)
             }
         }
-        if count - done < 4 {
-            while done < count {
-                let byte = source.load(fromByteOffset: done, as: UInt8.self)
-                guard Self.isPlain(byte) else { break }
-                target.storeBytes(of: byte, toByteOffset: done, as: UInt8.self)
-                done += 1
-            }
+        if count >= 4 {
+            let first = source.loadUnaligned(as: UInt32.self)
+            let last = source.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            guard isPlain(UInt64(first) | UInt64(last) << 32) else { return 0 }
+            target.storeBytes(of: first, as: UInt32.self)
+            target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
+            return count
         }
-        end += done
-        return done
+        for index in 0..<count {
+            let byte = source.load(fromByteOffset: index, as: UInt8.self)
+            guard isPlain(byte) else { return index }
+            target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+        }
+        return count
     }
 
-    private static func isPlain(_ byte: UInt8) -> Bool {
+    static func isPlain(_ byte: UInt8) -> Bool {
         byte &- 0x20 <= 0x5e && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
     /// As above for eight bytes; a carry can only mark bytes behind a true hit, and one hit is enough.
+    @inline(__always)  // once a word
     private static func isPlain(_ word: UInt64) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
         // Each sum has a byte's top bit set where the byte has it set itself, or is what is looked for.
@@ -204,7 +218,7 @@ enum UTF8Sequence {
     }
 }
 
-/// Numbers and addresses in the few instructions a line has for them.
+/// Numbers in the few instructions a line has for them.
 enum LogDigits {
     /// `00` to `99`.
     private static var pairs: UnsafePointer<UInt8> {
@@ -253,42 +267,5 @@ enum LogDigits {
         let pair = UnsafeRawPointer(pairs + 2 * Int(value)).loadUnaligned(as: UInt16.self)
         UnsafeMutableRawPointer(out).storeBytes(of: pair, as: UInt16.self)
         return 2
-    }
-}
-
-/// The text of each number an IPv4 address is made of, with a dot behind it.
-struct LogOctets: ~Copyable {
-    /// By number: up to four bytes of text, then their count in the fifth.
-    private let table: UnsafeMutablePointer<(text: UInt32, count: UInt32)>
-
-    init() {
-        table = .allocate(capacity: 256)
-        for number in 0..<256 {
-            var text: UInt32 = 0
-            let count = withUnsafeMutableBytes(of: &text) { bytes in
-                let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress!
-                let length = ASCII.writeDecimal(UInt64(number), into: start)
-                start[length] = ASCII.dot
-                return length + 1
-            }
-            (table + number).initialize(to: (text, UInt32(count)))
-        }
-    }
-
-    deinit { table.deallocate() }
-
-    /// Writes an IPv4 address, in network byte order; returns its length.
-    ///
-    /// Touches up to four bytes behind it.
-    func write(_ address: UInt32, into out: UnsafeMutablePointer<UInt8>) -> Int {
-        var length = 0
-        var rest = address
-        for _ in 0..<4 {
-            let entry = table[Int(rest & 0xff)]
-            UnsafeMutableRawPointer(out + length).storeBytes(of: entry.text, as: UInt32.self)
-            length += Int(entry.count)
-            rest >>= 8
-        }
-        return length - 1
     }
 }

@@ -1,13 +1,17 @@
 /// Which text of a request an operator names.
-enum LogHeader: Equatable {
-    case none
-    case method
+struct LogHeader: Equatable {
+    let code: UInt8
+
+    static let none = LogHeader(code: 0)
+    static let method = LogHeader(code: 1)
     /// Path and query as they go upstream.
-    case path
-    case authority
-    case scheme
-    /// A header line, by its place in the format's table of names.
-    case line(UInt8)
+    static let path = LogHeader(code: 2)
+    static let authority = LogHeader(code: 3)
+    static let scheme = LogHeader(code: 4)
+    /// Codes from here on are header lines, by their place in the format's table of names.
+    static let firstLine: UInt8 = 8
+
+    static func line(_ place: Int) -> LogHeader { LogHeader(code: firstLine + UInt8(place)) }
 }
 
 /// Which part of an address is printed.
@@ -26,18 +30,20 @@ enum LogGRPCStyle: UInt8 {
     case number
 }
 
-/// One piece of a log line.
+/// What one piece of a log line is.
 ///
-/// Trivial; texts lie in the format's arena.
-enum LogOperator: Equatable {
+/// Without payloads, so that a line is a walk over small steps and one jump each; what an operator needs stands in
+/// `LogOperation`.
+enum LogOperator: UInt8 {
     /// `2026-11-21T03:02:05.093Z`
     case startTime
-    /// Pieces of the format's table of times.
-    case startTimeFormat(first: UInt16, count: UInt16)
-    case request(LogHeader, LogHeader)
-    case requestWithoutQuery(LogHeader, LogHeader)
-    /// Places in the format's table of response headers; -1 = none.
-    case response(Int8, Int8)
+    /// The first piece in the format's table of times; the step's limit is their number.
+    case startTimeFormat
+    /// Two of `LogHeader`.
+    case request
+    case requestWithoutQuery
+    /// Two places in the format's table of response headers, counted from 1; 0 = none.
+    case response
     case upstreamServiceTime
     case protocolName
     case responseCode
@@ -51,20 +57,35 @@ enum LogOperator: Equatable {
     case requestDuration
     case responseDuration
     case responseTransmission
-    case upstreamHost(LogAddressPart)
+    /// These four: `LogAddressPart`.
+    case upstreamHost
+    case upstreamLocal
+    case downstreamLocal
+    case downstreamRemote
     case upstreamCluster
-    case upstreamLocal(LogAddressPart)
-    case downstreamLocal(LogAddressPart)
-    case downstreamRemote(LogAddressPart)
     case routeName
-    case grpcStatus(LogGRPCStyle)
+    /// `LogGRPCStyle`.
+    case grpcStatus
     case requestHeadBytes
     case responseHeadBytes
     case connectionID
     case uniqueID
     case attemptCount
-    /// Known, and never there.
-    case absent
+}
+
+/// An operator with what it needs to know.
+struct LogOperation: Equatable {
+    var code: LogOperator
+    var first: UInt8 = 0
+    var second: UInt8 = 0
+
+    init(_ code: LogOperator, _ first: UInt8 = 0, _ second: UInt8 = 0) {
+        self.code = code
+        self.first = first
+        self.second = second
+    }
+
+    init(_ code: LogOperator, _ part: LogAddressPart) { self.init(code, part.rawValue) }
 }
 
 /// How what an operator names becomes bytes.
@@ -81,11 +102,11 @@ enum LogStyle: UInt8 {
 struct LogStep {
     /// Where the text lies in the arena.
     var textStart: UInt32
-    var textCount: UInt32
-    var operation: LogOperator
-    var style: LogStyle
+    var textCount: UInt16
     /// Longest text; never more than `AccessLogLimits.fieldBytes`.
     var limit: UInt16
+    var operation: LogOperation
+    var style: LogStyle
 }
 
 /// Bounds of a line.
@@ -93,7 +114,7 @@ enum AccessLogLimits {
     /// A line with its end.
     static let lineBytes = 16 * 1024
     /// Bytes behind a line's end, and behind a format's arena, that short copies may touch.
-    static let slackBytes = 16
+    static let slackBytes = 32
     /// A header, a path or a name in a line, as it is printed; the rest is cut off.
     static let fieldBytes = 4 * 1024
     /// What of a line has a known bound: its own text, numbers, addresses.
@@ -110,24 +131,28 @@ enum AccessLogLimits {
     static let jsonDepth = 16
 }
 
-extension LogOperator {
-    /// Bytes this operator can take in addition to what a line sets aside for headers, paths and names.
+extension LogStep {
+    /// Bytes of a line this step can take in addition to what is set aside for headers, paths and names.
     var bound: Int {
-        switch self {
-        case .startTime: 26
-        case .startTimeFormat(_, let count): 2 + Int(count) * LogTimePiece.maxBytes
-        // Quotes, or null.
-        case .request, .requestWithoutQuery, .response, .upstreamCluster, .routeName, .absent: 4
-        case .upstreamServiceTime, .bytesReceived, .bytesSent, .duration, .requestDuration, .responseDuration,
-            .responseTransmission, .requestHeadBytes, .responseHeadBytes, .connectionID, .attemptCount, .responseCode:
-            2 + ASCII.decimalBound
-        case .protocolName: 2 + 8
-        case .responseFlags: 2 + ResponseFlags.maxTextBytes
-        case .responseFlagsLong: 2 + ResponseFlags.maxLongTextBytes
-        case .details, .transportFailure: 2 + ConnectErrorText.maxDetailsBytes
-        case .upstreamHost, .upstreamLocal, .downstreamLocal, .downstreamRemote: 2 + EndpointAddress.maxText
-        case .grpcStatus: 2 + GRPCStatusName.maxBytes
-        case .uniqueID: 2 + RequestID.length
-        }
+        let value =
+            switch operation.code {
+            case .startTime: LogClock.length
+            case .startTimeFormat: Int(limit) * LogTimePiece.maxBytes
+            // Nothing but null.
+            case .request, .requestWithoutQuery, .response, .upstreamCluster, .routeName: 2
+            case .upstreamServiceTime, .bytesReceived, .bytesSent, .duration, .requestDuration, .responseDuration,
+                .responseTransmission, .requestHeadBytes, .responseHeadBytes, .connectionID, .attemptCount,
+                .responseCode:
+                ASCII.decimalBound
+            case .protocolName: 8
+            case .responseFlags: ResponseFlags.maxTextBytes
+            case .responseFlagsLong: ResponseFlags.maxLongTextBytes
+            case .details, .transportFailure: ConnectErrorText.maxDetailsBytes
+            case .upstreamHost, .upstreamLocal, .downstreamLocal, .downstreamRemote: LogAddressText.maxBytes
+            case .grpcStatus: GRPCStatusName.maxBytes
+            case .uniqueID: RequestID.length
+            }
+        // With its quotes.
+        return Int(textCount) + value + 2
     }
 }

@@ -4,7 +4,8 @@ struct LogClock: ~Copyable {
     static let length = 24
 
     private let text: UnsafeMutablePointer<UInt8>
-    private var writtenFor: UInt64 = .max
+    private var second: UInt64 = .max
+    private var millisecond: UInt64 = .max
 
     init() {
         text = .allocate(capacity: Self.length)
@@ -14,17 +15,20 @@ struct LogClock: ~Copyable {
     deinit { text.deallocate() }
 
     /// Writes `length` bytes for a time in nanoseconds since 1970.
+    @inline(__always)  // the usual request began in the millisecond the one before it began in
     mutating func write(_ nanoseconds: UInt64, into out: UnsafeMutablePointer<UInt8>) {
-        let seconds = nanoseconds / 1_000_000_000
-        if seconds != writtenFor {
-            writeSecond(Int(seconds))
-            writtenFor = seconds
-        }
-        let milliseconds = (nanoseconds - seconds * 1_000_000_000) / 1_000_000
+        let now = nanoseconds / 1_000_000
+        if now != millisecond { advance(to: now) }
         ASCII.copy(text, into: out, count: Self.length)
-        out[20] = ASCII.zero + UInt8(truncatingIfNeeded: milliseconds / 100)
-        out[21] = ASCII.zero + UInt8(truncatingIfNeeded: milliseconds / 10 % 10)
-        out[22] = ASCII.zero + UInt8(truncatingIfNeeded: milliseconds % 10)
+    }
+
+    private mutating func advance(to now: UInt64) {
+        millisecond = now
+        if now / 1000 != second {
+            second = now / 1000
+            writeSecond(Int(second))
+        }
+        LogCivilTime.put(Int(now % 1000), 3, into: text + 20)
     }
 
     private func writeSecond(_ seconds: Int) {

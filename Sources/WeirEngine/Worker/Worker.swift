@@ -161,8 +161,9 @@ class Worker: ServerHost, AcceptorOwner {
         // The host's list keeps it until it closes.
         var downstream = DownstreamInfo(peer: peer, listener: slot, scheme: .http)
         downstream.connectionID = UInt64(acceptedCount) &* 1024 &+ UInt64(index)
-        if let accessLogger, accessLogger.wantsDownstreamLocal {
-            downstream.local = EndpointAddress(connection.localAddress)
+        if let accessLogger {
+            if accessLogger.wantsDownstreamLocal { downstream.local = connection.localText }
+            if accessLogger.wantsDownstreamRemote { downstream.remote = connection.peerText(downstream.peer) }
         }
         _ = H1ServerConnection(host: self, connection: connection, downstream: downstream)
     }
@@ -211,11 +212,11 @@ class Worker: ServerHost, AcceptorOwner {
     ) {
         guard let accessLogger else { return }
         var subject = LogSubject(
-            record: record, peer: downstream.peer, local: downstream.local,
+            record: record, peer: downstream.remote, local: downstream.local,
             connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: loop.now,
             wallOffset: wallClockOffset(), head: head)
         if let endpoint {
-            subject.upstream = endpoint.with { $0.pool.address }
+            subject.upstream = endpoint.with { $0.pool.addressText }
             subject.clusterName = endpoint.with { $0.pool.clusterName }
         } else {
             subject.clusterName = clusterName(record.clusterID)

@@ -9,7 +9,8 @@ final class LoggedRequest {
 
     var record = RequestRecord()
     var downstream: DownstreamInfo
-    var upstream: EndpointAddress?
+    var upstream: LogAddress?
+    private var texts: [Held] = []
     var cluster = "outbound|80||origin.example.com"
     var capture = LogCapture()
     /// Nanoseconds from start to end.
@@ -30,10 +31,11 @@ final class LoggedRequest {
         precondition(result == .complete(consumed: text.count), "the test's request is refused: \(result)")
         self.head = head
         downstream = DownstreamInfo(peer: Self.address("192.0.2.7", 1234), listener: 0, scheme: .http)
-        downstream.local = EndpointAddress(Self.address("198.51.100.1", 8080))
         downstream.connectionID = 77
-        upstream = EndpointAddress(Self.address("10.0.0.9", 80))
-        capture.upstreamLocal = EndpointAddress(Self.address("10.0.0.1", 40_000))
+        downstream.remote = hold("192.0.2.7", 1234)
+        downstream.local = hold("198.51.100.1", 8080)
+        upstream = hold("10.0.0.9", 80)
+        capture.upstreamLocal = hold("10.0.0.1", 40_000)
         // The monotonic clock began in 1970: then nothing has to be added to it.
         record.startedAt = Self.startedAt
         record.status = 200
@@ -54,6 +56,22 @@ final class LoggedRequest {
     static func address(_ host: String, _ port: UInt16) -> SocketAddress {
         guard let address = SocketAddress(numericHost: host, port: port) else { preconditionFailure("an address") }
         return address
+    }
+
+    private final class Held {
+        let text: LogAddressText
+        init(_ address: EndpointAddress) { text = LogAddressText(address) }
+    }
+
+    /// An address's text, as long as the request lives.
+    func hold(_ address: EndpointAddress) -> LogAddress {
+        let held = Held(address)
+        texts.append(held)
+        return held.text.address
+    }
+
+    func hold(_ host: String, _ port: UInt16) -> LogAddress? {
+        EndpointAddress(Self.address(host, port)).map { hold($0) }
     }
 
     /// As if the codec had refused it.
@@ -83,7 +101,7 @@ final class LoggedRequest {
 
     func write(to logger: AccessLogger) {
         var subject = LogSubject(
-            record: record, peer: downstream.peer, local: downstream.local,
+            record: record, peer: downstream.remote, local: downstream.local,
             connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: record.startedAt + duration,
             wallOffset: 0, head: head)
         subject.upstream = upstream

@@ -15,6 +15,7 @@ class ConnectionPool {
     private var plan: ClusterPlan
     /// The cluster's name for the access log; valid until a newer plan is adopted.
     private(set) var clusterName: UnsafeRawBufferPointer
+    private let text: LogAddressText
     /// Why the kernel refused the last connection outright.
     private(set) var openError: Int32 = 0
     /// The most recently used last; kept alive by `all`.
@@ -29,8 +30,12 @@ class ConnectionPool {
         self.address = address
         self.plan = plan
         clusterName = plan.name
+        text = LogAddressText(address)
         idle.reserveCapacity(8)
     }
+
+    /// The endpoint's address for the access log; valid while the pool lives.
+    var addressText: LogAddress { text.address }
 
     /// A newer plan has the same endpoint: connections stay, timeouts change for what comes.
     func adopt(_ newer: ClusterPlan, _ address: EndpointAddress) {
