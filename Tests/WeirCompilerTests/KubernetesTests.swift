@@ -121,4 +121,31 @@ import WeirEngine
         let second = compiler.compile(base + [pod("q", ["app": "x"], address: "10.0.0.2")])
         #expect(second.clusters == "80||sel.example.com: 10.0.0.2:8080, LEAST_REQUEST")
     }
+
+    @Test func endpointsCarryTheirWorkloadAndClustersTheirService() throws {
+        let compiler = Compiler.make()
+        let resources = [
+            F.gateway(), F.virtualService([F.rule(to: "web")]), service("web"),
+            pod("web-v1-0", ["version": "v1"]), pod("web-v2-0", ["version": "v2"]),
+            slice(
+                "s", of: "web",
+                [
+                    endpoint("10.0.0.1", pod: "web-v1-0"), endpoint("10.0.0.2", pod: "web-v2-0"),
+                    endpoint("10.0.0.3"), endpoint("10.0.0.1", pod: "web-v2-0"),
+                ]),
+        ]
+        let cluster = try #require(compiler.compile(resources).snapshot.clusters.first)
+        var labels = WorkloadLabels()
+        (labels.workload, labels.namespace, labels.version) = ("web-v1-0", "default", "v1")
+        (labels.canonicalService, labels.canonicalRevision) = ("web-v1-0", "v1")
+        let first = compiler.names.number(of: labels)
+        (labels.workload, labels.version) = ("web-v2-0", "v2")
+        (labels.canonicalService, labels.canonicalRevision) = ("web-v2-0", "v2")
+        let second = compiler.names.number(of: labels)
+        // Each address once, as the first slice or pod to have it says.
+        #expect(cluster.spec.endpoints.map(\.workload) == [first, second, 0])
+        #expect(first > 0 && second > first)
+        // Another generation keeps the numbers.
+        #expect(compiler.compile(resources).snapshot.clusters.first === cluster)
+    }
 }

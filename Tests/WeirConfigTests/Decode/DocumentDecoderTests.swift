@@ -37,7 +37,10 @@ import WeirConfig
               labels: {app: web, version: "1.0"}
               annotations: {note: "a: b"}
               creationTimestamp: 2024-01-02T03:04:05Z
-              ownerReferences: [{kind: ReplicaSet}]
+              ownerReferences:
+              - {apiVersion: v1, kind: Other, name: beside, controller: false}
+              - {apiVersion: apps/v1, kind: ReplicaSet, name: web-5d78f9c5b6, uid: x, controller: true}
+              - {apiVersion: v1, kind: Another, name: behind}
             status: {podIP: 10.0.0.1, phase: Running}
             """, defaultNamespace: "apps")
         let pod = try #require(document.first?.resources.first)
@@ -45,6 +48,7 @@ import WeirConfig
         #expect(pod.metadata.labels == ["app": "web", "version": "1.0"])
         #expect(pod.metadata.annotations == ["note": "a: b"])
         #expect(pod.metadata.creationTimestamp == "2024-01-02T03:04:05Z")
+        #expect(pod.metadata.controller == Metadata.Owner(kind: "ReplicaSet", name: "web-5d78f9c5b6"))
         #expect(document[0].diagnostics.isEmpty)
     }
 
