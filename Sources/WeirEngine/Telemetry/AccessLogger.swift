@@ -115,16 +115,17 @@ final class AccessLogger {
     // MARK: Operators
 
     private func run(_ subject: LogSubject, _ capture: borrowing LogCapture, _ line: inout LogLine) {
-        for index in 0..<format.stepCount {
-            let step = steps[index]
-            line.put(arena + Int(step.textStart), Int(step.textCount))
-            switch step.operation.code {
+        var step = steps
+        let end = steps + format.stepCount
+        while step < end {
+            line.put(arena + Int(step.pointee.textStart), Int(step.pointee.textCount))
+            switch step.pointee.operation.code {
             case .startTime:
                 clock.write(subject.record.startedAt &+ subject.wallOffset, into: line.end)
                 line.advance(LogClock.length)
             case .request:
-                let first = requestText(step.operation.first, subject)
-                putText(first ?? requestText(step.operation.second, subject), step, &line)
+                let first = requestText(step.pointee.operation.first, subject)
+                putText(first ?? requestText(step.pointee.operation.second, subject), step, &line)
             case .protocolName: putProtocol(subject, &line)
             case .responseCode: line.putNumber(UInt64(subject.record.status))
             case .responseFlags: putFlags(subject, &line)
@@ -132,8 +133,8 @@ final class AccessLogger {
             case .bytesReceived: line.putNumber(subject.record.requestBodyBytes)
             case .bytesSent: line.putNumber(subject.record.responseBodyBytes)
             case .duration: line.putNumber(subject.milliseconds)
-            case .upstreamServiceTime: putUpstreamTime(subject, step.style, &line)
-            case .transportFailure: putTransportFailure(subject, step.style, &line)
+            case .upstreamServiceTime: putUpstreamTime(subject, step.pointee.style, &line)
+            case .transportFailure: putTransportFailure(subject, step.pointee.style, &line)
             case .upstreamHost: Self.putAddress(subject.upstream, step, &line)
             case .upstreamCluster: putText(subject.clusterName.isEmpty ? nil : subject.clusterName, step, &line)
             case .upstreamLocal:
@@ -143,17 +144,18 @@ final class AccessLogger {
             case .routeName: putText(capture.value(at: LogCapture.routeName), step, &line)
             default: runRare(step, subject, capture, &line)
             }
+            step += 1
         }
     }
 
     /// The operators that Istio's lines do not have.
     private func runRare(
-        _ step: LogStep, _ subject: LogSubject, _ capture: borrowing LogCapture, _ line: inout LogLine
+        _ step: UnsafePointer<LogStep>, _ subject: LogSubject, _ capture: borrowing LogCapture, _ line: inout LogLine
     ) {
-        let style = step.style
-        let operation = step.operation
+        let style = step.pointee.style
+        let operation = step.pointee.operation
         switch operation.code {
-        case .startTimeFormat: putStartTime(step, subject, &line)
+        case .startTimeFormat: putStartTime(step.pointee, subject, &line)
         case .requestWithoutQuery:
             let text = requestText(operation.first, subject) ?? requestText(operation.second, subject)
             putText(text.map(Self.withoutQuery), step, &line)
@@ -165,7 +167,7 @@ final class AccessLogger {
         case .responseTransmission:
             let first = subject.record.upstreamMilliseconds
             Self.putNumber(first < 0 ? -1 : max(Int64(subject.milliseconds) - first, 0), style, &line)
-        case .grpcStatus: putGRPC(subject.record.grpcStatus, step, &line)
+        case .grpcStatus: putGRPC(subject.record.grpcStatus, step.pointee, &line)
         case .requestHeadBytes: line.putNumber(subject.record.requestHeadBytes)
         case .responseHeadBytes: line.putNumber(subject.record.responseHeadBytes)
         case .connectionID: line.putNumber(subject.connectionID)
@@ -181,9 +183,9 @@ final class AccessLogger {
         if number < 0 { line.putAbsent(style) } else { line.putNumber(UInt64(number)) }
     }
 
-    private func putText(_ text: UnsafeRawBufferPointer?, _ step: LogStep, _ line: inout LogLine) {
-        guard let text else { return line.putAbsent(step.style) }
-        line.put(text, limit: Int(step.limit), step.style)
+    private func putText(_ text: UnsafeRawBufferPointer?, _ step: UnsafePointer<LogStep>, _ line: inout LogLine) {
+        guard let text else { return line.putAbsent(step.pointee.style) }
+        line.put(text, limit: Int(step.pointee.limit), step.pointee.style)
     }
 }
 
@@ -276,11 +278,27 @@ extension AccessLogger {
         if wanted != .number { line.putQuote(step.style) }
     }
 
-    private static func putAddress(_ address: LogAddress?, _ step: LogStep, _ line: inout LogLine) {
-        let wanted = LogAddressPart(rawValue: step.operation.first) ?? .whole
-        guard let part = address?.part(wanted) else { return line.putAbsent(step.style) }
-        if wanted != .port { line.putQuote(step.style) }
-        line.put(part.start, part.count)
-        if wanted != .port { line.putQuote(step.style) }
+    @inline(__always)  // four times a line
+    private static func putAddress(_ address: LogAddress?, _ step: UnsafePointer<LogStep>, _ line: inout LogLine) {
+        guard let address else { return line.putAbsent(step.pointee.style) }
+        if step.pointee.operation.first == LogAddressPart.whole.rawValue {
+            line.putQuote(step.pointee.style)
+            line.put(address.whole.start, address.whole.count)
+            line.putQuote(step.pointee.style)
+        } else {
+            putPart(of: address, step.pointee, &line)
+        }
+    }
+
+    private static func putPart(of address: LogAddress, _ step: LogStep, _ line: inout LogLine) {
+        if step.operation.first == LogAddressPart.host.rawValue {
+            line.putQuote(step.style)
+            line.put(address.host.start, address.host.count)
+            line.putQuote(step.style)
+        } else if let port = address.port {
+            line.put(port.start, port.count)
+        } else {
+            line.putAbsent(step.style)
+        }
     }
 }

@@ -9,13 +9,11 @@ struct LogAddress {
     /// 0 = there is none.
     fileprivate let portStart: UInt8
 
-    /// `nil` when there is no such part; may be read for a few bytes more than it has.
-    func part(_ part: LogAddressPart) -> (start: UnsafePointer<UInt8>, count: Int)? {
-        switch part {
-        case .whole: (text, Int(count))
-        case .host: (text + Int(hostStart), Int(hostCount))
-        case .port: portStart == 0 ? nil : (text + Int(portStart), Int(count - portStart))
-        }
+    /// As these parts, may be read for a few bytes more than it has (`AccessLogLimits.slackBytes`).
+    var whole: (start: UnsafePointer<UInt8>, count: Int) { (text, Int(count)) }
+    var host: (start: UnsafePointer<UInt8>, count: Int) { (text + Int(hostStart), Int(hostCount)) }
+    var port: (start: UnsafePointer<UInt8>, count: Int)? {
+        portStart == 0 ? nil : (text + Int(portStart), Int(count - portStart))
     }
 }
 

@@ -69,68 +69,87 @@ struct LogLine {
     mutating func put(_ text: UnsafeRawBufferPointer, limit: Int, _ style: LogStyle) {
         putQuote(style)
         let bound = min(limit, budget)
-        let from = end
-        if let source = text.baseAddress, !text.isEmpty {
-            let count = min(text.count, bound)
-            let copied = Self.copyPlain(source, count, into: UnsafeMutableRawPointer(end))
-            end += copied
-            if copied < text.count {
-                let rest = UnsafeRawBufferPointer(rebasing: text[copied...])
-                if style == .text { putEscaped(rest, from + bound) } else { putEscapedJSON(rest, from + bound) }
-            }
+        if text.count <= bound, Self.copyPlain(text, into: UnsafeMutableRawPointer(end)) {
+            end += text.count
+            budget -= text.count
+        } else {
+            putOdd(text, bound, style)
         }
-        budget -= end - from
         putQuote(style)
     }
 
-    /// Copies what stands for itself everywhere: visible ASCII and spaces, but neither `"` nor `\`.
+    /// Text that is too long, or holds what must be escaped.
+    private mutating func putOdd(_ text: UnsafeRawBufferPointer, _ bound: Int, _ style: LogStyle) {
+        let from = end
+        if style == .text { putEscaped(text, from + bound) } else { putEscapedJSON(text, from + bound) }
+        budget -= end - from
+    }
+
+    /// Copies text that stands for itself everywhere: visible ASCII and spaces, but neither `"` nor `\`.
     ///
-    /// Returns how much that was: `count` if it is all; looks at words, so it may stop a little earlier than it must.
-    private static func copyPlain(
+    /// `false` when there is anything else in it; what was copied then means nothing.
+    private static func copyPlain(_ text: UnsafeRawBufferPointer, into target: UnsafeMutableRawPointer) -> Bool {
+        guard let source = text.baseAddress else { return true }
+        let count = text.count
+        guard count >= 16 else { return copyShort(source, count, into: target) }
+        // The last block overlaps the one before it. No sum overflows: all lie between 0 and `count`.
+        var done = 0
+        let last = count &- 16
+        while true {
+            let block = source.loadUnaligned(fromByteOffset: done, as: SIMD2<UInt64>.self)
+            target.storeBytes(of: block, toByteOffset: done, as: SIMD2<UInt64>.self)
+            let marks = marks(block)
+            guard (marks[0] | marks[1]) & topBits == 0 else { return false }
+            if done == last { return true }
+            done = min(done &+ 16, last)
+        }
+    }
+
+    /// Below 16 bytes: two words that overlap cover any length from one word to two.
+    private static func copyShort(
         _ source: UnsafeRawPointer, _ count: Int, into target: UnsafeMutableRawPointer
-    ) -> Int {
+    ) -> Bool {
         if count >= 8 {
-            // The last word overlaps the one before it. No sum overflows: all lie between 0 and `count`.
-            var done = 0
-            let last = count &- 8
-            while true {
-                let word = source.loadUnaligned(fromByteOffset: done, as: UInt64.self)
-                guard isPlain(word) else { return done }
-                target.storeBytes(of: word, toByteOffset: done, as: UInt64.self)
-                if done == last { return count }
-                done = min(done &+ 8, last)
-            }
+            let first = source.loadUnaligned(as: UInt64.self)
+            let last = source.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            target.storeBytes(of: first, as: UInt64.self)
+            target.storeBytes(of: last, toByteOffset: count &- 8, as: UInt64.self)
+            let marks = marks(SIMD2(first, last))
+            return (marks[0] | marks[1]) & topBits == 0
         }
         if count >= 4 {
             let first = source.loadUnaligned(as: UInt32.self)
             let last = source.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
-            guard isPlain(UInt64(first) | UInt64(last) << 32) else { return 0 }
             target.storeBytes(of: first, as: UInt32.self)
             target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
-            return count
+            return marks(SIMD2(UInt64(first) | UInt64(last) << 32, 0x2020_2020_2020_2020))[0] & topBits == 0
         }
         for index in 0..<count {
             let byte = source.load(fromByteOffset: index, as: UInt8.self)
-            guard isPlain(byte) else { return index }
+            guard isPlain(byte) else { return false }
             target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
         }
-        return count
+        return true
+    }
+
+    private static let topBits: UInt64 = 0x8080_8080_8080_8080
+
+    /// A byte's top bit is set where it is none that stands for itself.
+    ///
+    /// Each sum has it where the byte has it itself, or is what the sum looks for; a carry can only mark bytes behind a true
+    /// hit, and one hit is enough. The wrap is the method. Sums of words, because comparing bytes would not become vector code.
+    @inline(__always)  // once a block
+    private static func marks(_ words: SIMD2<UInt64>) -> SIMD2<UInt64> {
+        let ones = SIMD2<UInt64>(repeating: 0x0101_0101_0101_0101)
+        let below = words &- SIMD2(repeating: 0x2020_2020_2020_2020)
+        let delete = words &+ ones
+        let quote = (words ^ SIMD2(repeating: 0x2222_2222_2222_2222)) &- ones
+        let backslash = (words ^ SIMD2(repeating: 0x5c5c_5c5c_5c5c_5c5c)) &- ones
+        return words | below | delete | quote | backslash
     }
 
     static func isPlain(_ byte: UInt8) -> Bool {
         byte &- 0x20 <= 0x5e && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
-    }
-
-    /// As above for eight bytes; a carry can only mark bytes behind a true hit, and one hit is enough.
-    @inline(__always)  // once a word
-    private static func isPlain(_ word: UInt64) -> Bool {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        // Each sum has a byte's top bit set where the byte has it set itself, or is what is looked for.
-        let below = word &- ones &* 0x20
-        let delete = word &+ ones
-        let quote = (word ^ (ones &* 0x22)) &- ones
-        let backslash = (word ^ (ones &* 0x5c)) &- ones
-        return (word | below | delete | quote | backslash) & (ones &* 0x80) == 0
     }
 
     /// Writes what is not visible ASCII, and `"` and `\`, as `\x22`: a value cannot look like the end of its field.
