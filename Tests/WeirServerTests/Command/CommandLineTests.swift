@@ -26,6 +26,17 @@ import WeirServer
         #expect(!options.acceptsHTTP10)
         #expect(options.logLevel == .info)
         #expect(options.takesSignals)
+        #expect(options.accessLog == nil)
+    }
+
+    @Test(arguments: [
+        ("off", nil), ("-", AccessLogTarget.standardOutput), ("/dev/stdout", .standardOutput), ("log", .file("log")),
+    ])
+    func theAccessLogHasATarget(text: String, target: AccessLogTarget?) throws {
+        #expect(try options("--config", "a", "--access-log", text).accessLog == target)
+        for format in ["text", "json", "%PROTOCOL%", #"{"a":"%PROTOCOL%"}"#, "-%PROTOCOL%"] {
+            _ = try options("--config", "a", "--access-log", text, "--access-log-format=\(format)")
+        }
     }
 
     @Test func everyFlagReachesTheServer() throws {
@@ -56,6 +67,8 @@ import WeirServer
         ["serve", "--config", "a", "--bind", "eth0"], ["serve", "--config", "a", "--drain-delay", "-1"],
         ["serve", "--config", "a", "--drain-seconds", "nan"], ["serve", "--config", "a", "--server-name", ""],
         ["serve", "--config", "a", "--log-level", "loud"], ["serve", "--config", "a", "--metrics", "on"],
+        ["serve", "--config", "a", "--access-log", ""], ["serve", "--config", "a", "--access-log-format", ""],
+        ["serve", "--config", "a", "--access-log-format", "%NOPE%"],
         ["serve", "--config", "a", "--kubernetes"], ["serve", "a"], ["healthcheck", "--health", "x"],
         ["healthcheck", "--health", "127.0.0.1:0"], ["demo", "--port", "0"], ["nonsense"],
     ])
