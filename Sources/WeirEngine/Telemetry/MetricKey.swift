@@ -3,7 +3,7 @@
 /// From the low end: cluster 22 bits, workload 18, status 10, protocol with gRPC status 6, response flags 8.
 struct MetricKey: Equatable {
     /// Ids that do not fit are counted as unknown.
-    static let clusterLimit = 1 << 22 - 1
+    static let clusterLimit = 4_194_303
     static let workloadLimit = 1 << 18
     /// Combinations of response flags told apart.
     static let flagLimit = 1 << 8
