@@ -35,13 +35,14 @@ struct RegisteredService: Equatable {
     /// The endpoints of one port whose labels include `labels`; each address once.
     func endpoints(port number: Int, labels: [String: String]) -> [ClusterSpec.Endpoint] {
         guard let place = ports.firstIndex(where: { $0.number == number }) else { return [] }
+        // Not by weight: an address that is listed twice is one endpoint, its first entry counts.
         var seen: Set<ClusterSpec.Endpoint> = []
         return endpoints.compactMap { endpoint in
             guard endpoint.ports[place] > 0, labels.allSatisfy({ endpoint.labels[$0.key] == $0.value }) else {
                 return nil
             }
             var found = ClusterSpec.Endpoint(endpoint.target, port: endpoint.ports[place], weight: endpoint.weight)
-            guard seen.insert(found).inserted else { return nil }
+            guard seen.insert(ClusterSpec.Endpoint(found.target, port: found.port)).inserted else { return nil }
             found.workload = endpoint.workload
             return found
         }

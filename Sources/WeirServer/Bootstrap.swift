@@ -42,7 +42,8 @@ package final class Bootstrap {
     private let loop: ControlLoop
     private let status: ServerStatus
     private let engine: Engine
-    private let servers = LocalServers(name: "admin")
+    private let servers = LocalServers(
+        name: "admin", connections: ConnectionLimits.local(descriptors: DescriptorLimit.raise()))
     private let compiler: Compiler
     private let store: ResourceStore
     private let shutdown: Shutdown

@@ -68,6 +68,7 @@ struct Serve: ParsableCommand {
     func validate() throws { _ = try options() }
 
     func run() throws {
+        StandardStreams.fillGaps()
         let options = try options()
         var hooks = ServerHooks()
         if options.admin.port == 0 {

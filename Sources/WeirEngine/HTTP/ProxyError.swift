@@ -30,4 +30,6 @@ struct ProxyError: Error, Equatable {
     var status: UInt16 = 0
     /// errno of a connection that could not be opened; 0 otherwise.
     var code: Int32 = 0
+    /// Bytes of the body the codec has answered with already; 0 otherwise.
+    var answeredBytes: UInt32 = 0
 }

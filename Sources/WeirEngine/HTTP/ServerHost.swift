@@ -12,6 +12,8 @@ class ServerHost {
     var random: FastRandom
     private var requestHeads = Freelist<RequestHead>(limit: ServerHost.keptHeads)
     private var responseHeads = Freelist<ResponseHead>(limit: ServerHost.keptHeads)
+    /// How long a client's connection may be without a request.
+    var idleMilliseconds = H1ServerLimits.idleMilliseconds
     /// HTTP/1.0 requests are served instead of answered 426.
     var acceptsHTTP10 = false
     private var date = HTTPDate()

@@ -59,7 +59,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         host.opened(self)
         connection.setHandler(self)
         connection.startReading()
-        connection.setDeadline(afterMilliseconds: H1ServerLimits.idleMilliseconds)
+        connection.setDeadline(afterMilliseconds: host.idleMilliseconds)
     }
 
     // MARK: From the connection
@@ -414,7 +414,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         reading = .head
         writing = .idle
         isPaused = false
-        connection.setDeadline(afterMilliseconds: H1ServerLimits.idleMilliseconds)
+        connection.setDeadline(afterMilliseconds: host.idleMilliseconds)
         resumeParsing()
     }
 
@@ -431,23 +431,32 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             case .idle, .awaitingAnswer: false
             case .body, .done: true
             }
-        sink?.receive(
-            fromDownstream: .reset(
-                ProxyError(
-                    source: .downstream, cause: error == .timedOut ? .timeout : .protocolError,
-                    status: UInt16(error.status))))
-        guard !isClosed else { return }
-        if hasBegun { return abort() }
+        // Before the sink is told, since its record says what was answered.
+        let bodyBytes = hasBegun ? 0 : writeRefusal(error)
+        if let sink {
+            let cause: ProxyError.Cause = error == .timedOut ? .timeout : .protocolError
+            sink.receive(
+                fromDownstream: .reset(
+                    ProxyError(
+                        source: .downstream, cause: cause, status: UInt16(error.status),
+                        answeredBytes: UInt32(bodyBytes))))
+        } else if !hasBegun {
+            host.requestRefused(error, downstream, headBytes: headBytesSent, bodyBytes: bodyBytes)
+        }
+        if hasBegun { abort() } else { closeAfterFlush() }
+    }
+
+    /// Queues the answer to a request that is refused; returns the bytes of its body.
+    private func writeRefusal(_ error: H1Error) -> Int {
         let head = host.takeResponseHead()
+        defer { host.recycle(head) }
         let body = LocalReply.reason(error)
         LocalReply.fill(head, status: error.status, body: body, host: host)
         headBytesSent = connection.write(bound: H1Serializer.responseBound(head)) {
             H1Serializer.writeResponse(head, framing: head.framing, close: true, into: $0)
         }
         connection.write(copying: body)
-        if sink == nil { host.requestRefused(error, downstream, headBytes: headBytesSent, bodyBytes: body.count) }
-        host.recycle(head)
-        closeAfterFlush()
+        return body.count
     }
 
     /// The client will not get, or not send, the rest: tell the other side and close.

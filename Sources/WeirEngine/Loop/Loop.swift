@@ -73,9 +73,10 @@ final class Loop {
     /// One wake-up; with `wait: false` only what is ready now.
     func tick(wait: Bool) {
         nowIsStale = true
-        event_base_loop(base, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK)
+        event_base_loop(base, wait && dirty.isEmpty ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK)
         flushDirty()
-        if !graveyard.isEmpty { graveyard.removeAll(keepingCapacity: true) }
+        // What waits for the next tick's flush may be in here.
+        if !graveyard.isEmpty, dirty.isEmpty { graveyard.removeAll(keepingCapacity: true) }
     }
 
     func stop() { running = false }
@@ -92,15 +93,19 @@ final class Loop {
         if dirty.count >= Self.flushBatchConnections { flushDirty() }
     }
 
-    /// Writes out everything that is queued.
+    /// Writes out what is queued.
+    ///
+    /// A flush can queue more: a drained connection resumes its peer. That is left to the next call, and a tick that ends
+    /// with something left does not wait, so that one fast reader cannot keep the others from their turn.
     func flushDirty() {
-        var index = 0
-        // A flush can queue more (a drained connection resumes its peer), so the list may grow meanwhile.
-        while index < dirty.count {
-            dirty[index]._withUnsafeGuaranteedRef { $0.flushNow() }
-            index += 1
+        let count = dirty.count
+        guard count > 0 else { return }
+        for index in 0..<count { dirty[index]._withUnsafeGuaranteedRef { $0.flushNow() } }
+        if dirty.count == count {
+            dirty.removeAll(keepingCapacity: true)
+        } else {
+            dirty.removeFirst(count)
         }
-        if index > 0 { dirty.removeAll(keepingCapacity: true) }
     }
 
     /// Owns a connection until it has closed.

@@ -54,6 +54,10 @@ final class Exchange: MessageSink {
             record.requestMilliseconds = Int64((loop.now - record.startedAt) / 1_000_000)
             if state.requestEnded() == .forward { upstream?.send(.end) }
         case .reset(let error):
+            if record.status == 0, error.status != 0, let stream {
+                record.responseHeadBytes = UInt64(stream.sentHeadBytes)
+                record.responseBodyBytes = UInt64(error.answeredBytes)
+            }
             record.fail(downstream: error)
             perform(state.downstreamFailed())
         case .response:
@@ -119,11 +123,16 @@ final class Exchange: MessageSink {
 
     private func route(_ head: RequestHead, last: Bool) {
         guard let stream else { return }
-        guard let pinned = worker.pinCurrent() else { return answer(.noRoute) }
+        guard let pinned = worker.pinCurrent() else {
+            ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+            return answer(.noRoute)
+        }
         self.pinned = pinned
         var routeName = UnsafeRawBufferPointer(start: nil, count: 0)
         let selection = RouteSelection.select(head, stream.downstream, pinned, worker, &routeName)
         captureRoute(routeName)
+        // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
+        ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
         switch selection {
         case .noRoute: answer(.noRoute)
         case .noCluster: answer(.noCluster)
@@ -135,8 +144,7 @@ final class Exchange: MessageSink {
 
     private func send(_ head: RequestHead, last: Bool, to cluster: Cluster) {
         record.clusterID = cluster.id
-        guard let stream, let endpoint = cluster.pick(&worker.random) else { return answer(.noHealthyUpstream) }
-        ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+        guard let endpoint = cluster.pick(&worker.random) else { return answer(.noHealthyUpstream) }
         let leased = endpoint._withUnsafeGuaranteedRef { endpoint -> Borrowed<ClientStream>? in
             endpoint.requestBegan()
             self.endpoint = Borrowed(endpoint)
@@ -173,8 +181,8 @@ final class Exchange: MessageSink {
             finish(cancelUpstream: cancelUpstream)
         case .reply(let error):
             answer(.failure(error))
-        case .cut:
-            record.cutShort()
+        case .cut(let error):
+            record.cutShort(error)
             report()
             stream?.send(.reset(ProxyError(source: .upstream, cause: .connectionClosed)))
             finish(cancelUpstream: true)

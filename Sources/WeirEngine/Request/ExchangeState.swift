@@ -24,7 +24,7 @@ struct ExchangeState: Equatable {
         /// Answer with an error of our own; then the exchange is over.
         case reply(ProxyError)
         /// The answer has begun and cannot be completed: cut it off; then the exchange is over.
-        case cut
+        case cut(ProxyError)
         /// The client is gone: stop the upstream's work, tell nobody.
         case drop
     }
@@ -68,7 +68,7 @@ struct ExchangeState: Equatable {
     mutating func upstreamFailed(_ error: ProxyError) -> Action {
         guard !isOver else { return .nothing }
         isOver = true
-        return response == .awaited ? .reply(error) : .cut
+        return response == .awaited ? .reply(error) : .cut(error)
     }
 
     /// The client went away, broke the protocol, or was cut off by us.

@@ -62,7 +62,13 @@ extension RequestRecord {
     }
 
     /// The upstream failed inside its answer.
-    mutating func cutShort() { note(.upstreamClosed, .resetAfterResponseStarted) }
+    mutating func cutShort(_ error: ProxyError) {
+        if error.cause == .protocolError {
+            note(.upstreamProtocolError, .protocolErrorAfterResponseStarted)
+        } else {
+            note(.upstreamClosed, .resetAfterResponseStarted)
+        }
+    }
 
     /// A request the codec could not read.
     init(refused error: H1Error, at now: UInt64) {

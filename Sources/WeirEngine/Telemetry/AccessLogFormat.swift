@@ -55,7 +55,8 @@ package struct AccessLogFormat: Sendable {
     /// Reads the host's name and the environment where the format asks for them.
     package init(_ argument: String) throws(AccessLogFormatError) {
         let text =
-            switch argument {
+            // Istio writes TEXT and JSON.
+            switch argument.lowercased() {
             case "text": "\(Self.text)"
             case "json": "\(Self.json)"
             default: argument

@@ -46,6 +46,7 @@ enum ResponseDetails: UInt8 {
     case upstreamProtocolError
     case upstreamOverflow
     case resetAfterResponseStarted
+    case protocolErrorAfterResponseStarted
     case downstreamDisconnect
     case localShutdown
     case internalError
@@ -74,6 +75,7 @@ enum ResponseDetails: UInt8 {
         case .upstreamProtocolError: "upstream_reset_before_response_started{protocol_error}"
         case .upstreamOverflow: "upstream_reset_before_response_started{overflow}"
         case .resetAfterResponseStarted: "upstream_reset_after_response_started{connection_termination}"
+        case .protocolErrorAfterResponseStarted: "upstream_reset_after_response_started{protocol_error}"
         case .downstreamDisconnect: "downstream_remote_disconnect"
         case .localShutdown: "downstream_local_disconnect(drain)"
         case .internalError: "internal_error"

@@ -34,7 +34,10 @@ final class Cluster {
         guard newer !== plan else { return }
         plan = newer
         var known: [EndpointAddress: Endpoint] = [:]
-        for endpoint in endpoints.all { known[endpoint.pool.address] = endpoint }
+        for endpoint in endpoints.all {
+            // Two of one address: requests that borrow the one that is dropped must still find it.
+            if let twin = known.updateValue(endpoint, forKey: endpoint.pool.address) { twin.leave() }
+        }
         rebuild(keeping: known)
     }
 

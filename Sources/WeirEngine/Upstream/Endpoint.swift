@@ -20,8 +20,13 @@ final class Endpoint {
 
     func requestEnded() {
         active -= 1
-        if active == 0 { last = nil }
+        guard active == 0, let last else { return }
+        // The caller may still be using what only this reference keeps alive.
+        pool.host.loop.releaseLater(last)
+        self.last = nil
     }
+
+    deinit { precondition(active == 0, "an endpoint died with requests under way") }
 
     /// The endpoint has left its cluster: idle connections close, busy ones end with their requests.
     func leave() {

@@ -21,6 +21,9 @@ package struct ConnectionLimits: Sendable, Equatable {
         upstreams = max(rest / 3, 1)
     }
 
+    /// To each of the admin, health and metrics servers: an eighth of the reserve, so that files are left theirs.
+    package static func local(descriptors: Int) -> Int { reserved(descriptors) / 8 }
+
     /// What is not for the connections of the data plane: half of the descriptors, at most 1024.
     static func reserved(_ descriptors: Int) -> Int { min(descriptors / 2, maxReservedDescriptors) }
 

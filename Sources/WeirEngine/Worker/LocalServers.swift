@@ -85,11 +85,23 @@ package struct LocalCompletion: Sendable {
 package final class LocalServers: Sendable {
     package typealias Handler = @Sendable (LocalRequest) -> LocalResponse
 
+    /// Connections to one of the servers; a further one is closed at once.
+    ///
+    /// Each server has its own: a flood at the metrics port must not silence a probe at another.
+    package static let maxConnections = 128
+    /// A connection without a request is closed after this long.
+    static let idleMilliseconds = 30_000
+
     private let name: String
+    private let connections: Int
     private let mailbox = Mailbox<LocalMessage>()
     private let thread = Guarded<pthread_t?>(nil)
 
-    package init(name: String) { self.name = name }
+    /// `connections`: how many each server may have.
+    package init(name: String, connections: Int = maxConnections) {
+        self.name = name
+        self.connections = max(min(connections, Self.maxConnections), 2)
+    }
 
     /// Listens on `HOST:PORT` (numeric host or `localhost`, port 0 picks one); returns the port.
     ///
@@ -110,8 +122,8 @@ package final class LocalServers: Sendable {
     package func post(_ work: @escaping @Sendable () -> Void) { mailbox.post(.work(work)) }
 
     package func start() {
-        let mailbox = mailbox
-        let started = Thread.start(name: name) { LocalHost(mailbox: mailbox).run() }
+        let (mailbox, connections) = (mailbox, connections)
+        let started = Thread.start(name: name) { LocalHost(mailbox: mailbox, connections: connections).run() }
         thread.withLock { $0 = started }
     }
 
@@ -136,6 +148,8 @@ private enum LocalMessage: Sendable {
 private final class LocalHost: ServerHost, AcceptorOwner {
     private var acceptors: [Acceptor] = []
     private var handlers: [LocalServers.Handler] = []
+    private var permits: [ListenerPermits] = []
+    private let connections: Int
     /// Requests being answered; their streams only borrow them.
     private var exchanges: [ObjectIdentifier: LocalExchange] = [:]
     private var inbox: MailboxReader<LocalMessage>?
@@ -145,9 +159,11 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     private var waiting: [UInt64: LocalExchange] = [:]
     private var lastNumber: UInt64 = 0
 
-    init(mailbox: Mailbox<LocalMessage>) {
+    init(mailbox: Mailbox<LocalMessage>, connections: Int) {
+        self.connections = connections
         self.mailbox = mailbox
         super.init(loop: Loop())
+        idleMilliseconds = LocalServers.idleMilliseconds
         inbox = MailboxReader(loop: loop, mailbox: mailbox) { [unowned self] in take($0) }
     }
 
@@ -166,6 +182,7 @@ private final class LocalHost: ServerHost, AcceptorOwner {
         case .listen(let socket, let handler):
             acceptors.append(Acceptor(loop: loop, socket: socket, slot: handlers.count, owner: self))
             handlers.append(handler)
+            permits.append(ListenerPermits(process: Permits(limit: .max), limit: connections))
         case .work(let work):
             work()
         case .answer(let number, let response):
@@ -183,12 +200,10 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     }
 
     func accepted(_ descriptor: Int32, from peer: SocketAddress, slot: Int) {
-        // Those whose last bytes are going out have a descriptor as well.
-        guard connectionCount + loop.closingCount < LocalExchange.maxConnections else {
-            return Socket.close(descriptor)
-        }
+        guard permits[slot].take() else { return Socket.close(descriptor) }
         Socket.setNoDelay(descriptor)
         let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
+        connection.permits = permits[slot]
         _ = H1ServerConnection(
             host: self, connection: connection,
             downstream: DownstreamInfo(peer: peer, listener: slot, scheme: .http))
@@ -214,9 +229,6 @@ private final class LocalHost: ServerHost, AcceptorOwner {
 
 /// One request to a local server: collects it, asks the handler, sends the answer as fast as the client takes it.
 private final class LocalExchange: MessageSink {
-    /// Connections to the local servers of a process.
-    static let maxConnections = 512
-
     private unowned(unsafe) let host: LocalHost
     /// Its connection owns it and says so before it goes.
     private var stream: Borrowed<ServerStream>?

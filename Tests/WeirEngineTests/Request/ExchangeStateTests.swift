@@ -70,7 +70,7 @@ import Testing
             #expect(observed.heads <= 1 && observed.ends <= observed.heads && observed.finishes <= 1)
         }
         // The walk has really been everywhere.
-        for action in ["nothing", "forward", "forwardAndFi", "reply(WeirEn", "cut", "drop"] {
+        for action in ["nothing", "forward", "forwardAndFi", "reply(WeirEn", "cut(WeirEngi", "drop"] {
             #expect(finished[action, default: 0] > 1000, "\(action) was hardly reached: \(finished)")
         }
     }
@@ -99,7 +99,7 @@ import Testing
         var state = ExchangeState()
         state.requestBegan(last: true)
         _ = state.responseBegan(last: false)
-        #expect(state.upstreamFailed(Self.failure) == .cut)
+        #expect(state.upstreamFailed(Self.failure) == .cut(Self.failure))
         #expect(state.upstreamFailed(Self.failure) == .nothing)
     }
 }

@@ -54,6 +54,7 @@ import Testing
         let (worker, list) = try Self.endpoints([1, 1, 1, 1])
         defer { withExtendedLifetime(worker) {} }
         for _ in 0..<50 { list[2].requestBegan() }
+        defer { for _ in 0..<50 { list[2].requestEnded() } }
         let endpoints = EndpointList(list)
         var random = FastRandom(seed: 1)
         var balancer = Balancer(.leastRequest, weights: [1, 1, 1, 1], random: &random)

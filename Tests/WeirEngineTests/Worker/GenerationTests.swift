@@ -119,4 +119,17 @@ import Testing
             #expect(visited == [0, 1, 3])
         }
     }
+
+    /// Both are one address, so only one can go on under the next plan; the other's requests must still end well.
+    @Test func requestsOnTwinsOfOneAddressOutliveAReload() throws {
+        let worker = try MemoryWorker.serving()
+        worker.adopt(try MemoryWorker.snapshot(generation: 2, endpoints: ["192.0.2.7", "192.0.2.7"]))
+        let client = MemoryServerConnection(worker: worker)
+        let streams = (0..<16).map { client.open(stream: 2 * $0 + 1, path: "/\($0)", hasBody: false) }
+        worker.adopt(try MemoryWorker.snapshot(generation: 3, endpoints: ["192.0.2.7", "192.0.2.8"]))
+        for upstream in worker.pools.flatMap(\.streams) { upstream.answer(status: 200, last: true) }
+        let haveAllEnded = streams.allSatisfy { $0.ended }
+        #expect(haveAllEnded)
+        #expect(worker.report().activeExchanges == 0)
+    }
 }

@@ -50,8 +50,8 @@ import WeirTestSupport
         let port = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }
         servers.start()
         defer { servers.stop() }
-        var clients = try (0..<512).map { _ in try TestClient(port: port) }
-        #expect(try clients[511].request().status == 200)
+        var clients = try (0..<LocalServers.maxConnections).map { _ in try TestClient(port: port) }
+        #expect(try clients[LocalServers.maxConnections - 1].request().status == 200)
         var refused = try TestClient(port: port)
         #expect(try refused.hasEnded())
         #expect(try clients[0].request().status == 200)
@@ -60,6 +60,23 @@ import WeirTestSupport
             guard var late = try? TestClient(port: port) else { return false }
             return (try? late.request().status) == 200
         }
+    }
+
+    @Test func aFloodAtOneServerLeavesTheOthersTheirs() throws {
+        let servers = LocalServers(name: "local", connections: 8)
+        let flooded = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }
+        let other = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }
+        servers.start()
+        defer { servers.stop() }
+        var flood = try (0..<8).map { _ in try TestClient(port: flooded) }
+        for index in flood.indices {
+            let status = try flood[index].request().status
+            #expect(status == 200)
+        }
+        var late = try TestClient(port: flooded)
+        #expect(try late.hasEnded())
+        var probe = try TestClient(port: other)
+        #expect(try probe.request().status == 200)
     }
 
     @Test func aPortThatIsTakenIsSaid() throws {
