@@ -17,7 +17,7 @@ struct H1BodyDecoder {
         var failed = false
     }
 
-    /// Longest chunk-size line.
+    /// Extensions of one chunk-size line, in bytes.
     static let maxSizeLineBytes = 4096
     static let maxSizeDigits = 16
     /// Bytes of extensions that may come without as many bytes of data, in a whole message.

@@ -157,7 +157,7 @@ class Connection: LoopSource {
         loop.flushLater(self)
     }
 
-    /// Called by the loop when the current callback ends.
+    /// Called by the loop at the end of a tick, or when enough connections wait.
     func flushNow() {
         flushScheduled = false
         guard phase == .open || phase == .closing else { return }
