@@ -14,6 +14,12 @@ struct GatheredHead: ~Copyable {
     /// What has been gathered; valid until the next piece.
     var bytes: UnsafeMutablePointer<UInt8>? { chunk?.bytes }
 
+    /// Nothing of a start line has come.
+    var holdsEmptyLinesAlone: Bool {
+        guard let bytes else { return true }
+        return (0..<count).allSatisfy { bytes[$0] == ASCII.carriageReturn || bytes[$0] == ASCII.lineFeed }
+    }
+
     /// Copies a piece behind the pieces before it.
     mutating func append(_ slice: borrowing ByteSlice, pool: BufferPool) {
         let room = chunk?.capacity ?? 0

@@ -142,9 +142,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             requestSent = last
             _ = connection.write(bound: H1Serializer.requestBound(head)) { H1Serializer.writeRequest(head, into: $0) }
         case .body(let slice):
-            sendBody(slice)
+            connection.writeBody(slice, framing: requestFraming)
         case .end:
-            if requestFraming == .chunked { connection.write(copying: H1Serializer.lastChunk) }
+            connection.writeBodyEnd(framing: requestFraming)
             requestSent = true
         case .trailers:
             break  // Dropped (design: deliberate answers).
@@ -153,15 +153,6 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         case .response:
             preconditionFailure("a client stream does not send responses")
         }
-    }
-
-    private func sendBody(_ slice: consuming ByteSlice) {
-        guard requestFraming == .chunked else { return connection.write(slice) }
-        let count = slice.count
-        guard count > 0 else { return }
-        _ = connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
-        connection.write(slice)
-        connection.write(copying: H1Serializer.chunkEnd)
     }
 
     /// The request is not wanted any more.

@@ -158,8 +158,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     /// Empty lines in front of one do not count (RFC 9112 section 2.2).
     private var isBetweenRequests: Bool {
         guard case .head = reading, sink == nil, unparsed.isEmpty else { return false }
-        guard let bytes = gathered.bytes else { return true }
-        return (0..<gathered.count).allSatisfy { bytes[$0] == 13 || bytes[$0] == 10 }
+        return gathered.holdsEmptyLinesAlone
     }
 
     // MARK: Parsing
@@ -372,18 +371,12 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     private func sendBody(_ slice: consuming ByteSlice) {
-        guard case .body(let framing) = writing else { return }
-        guard framing == .chunked else { return connection.write(slice) }
-        let count = slice.count
-        guard count > 0 else { return }
-        _ = connection.write(bound: H1Serializer.chunkHeadBound) { H1Serializer.writeChunkHead(count, into: $0) }
-        connection.write(slice)
-        connection.write(copying: H1Serializer.chunkEnd)
+        if case .body(let framing) = writing { connection.writeBody(slice, framing: framing) }
     }
 
     private func sendEnd() {
         guard case .body(let framing) = writing else { return }
-        if framing == .chunked { connection.write(copying: H1Serializer.lastChunk) }
+        connection.writeBodyEnd(framing: framing)
         writing = .done
     }
 
@@ -432,7 +425,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             case .body, .done: true
             }
         // Before the sink is told, since its record says what was answered.
-        let bodyBytes = hasBegun ? 0 : writeRefusal(error)
+        var bodyBytes = 0
+        if !hasBegun { (headBytesSent, bodyBytes) = connection.writeRefusal(error, host: host) }
         if let sink {
             let cause: ProxyError.Cause = error == .timedOut ? .timeout : .protocolError
             sink.receive(
@@ -444,19 +438,6 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             host.requestRefused(error, downstream, headBytes: headBytesSent, bodyBytes: bodyBytes)
         }
         if hasBegun { abort() } else { closeAfterFlush() }
-    }
-
-    /// Queues the answer to a request that is refused; returns the bytes of its body.
-    private func writeRefusal(_ error: H1Error) -> Int {
-        let head = host.takeResponseHead()
-        defer { host.recycle(head) }
-        let body = LocalReply.reason(error)
-        LocalReply.fill(head, status: error.status, body: body, host: host)
-        headBytesSent = connection.write(bound: H1Serializer.responseBound(head)) {
-            H1Serializer.writeResponse(head, framing: head.framing, close: true, into: $0)
-        }
-        connection.write(copying: body)
-        return body.count
     }
 
     /// The client will not get, or not send, the rest: tell the other side and close.

@@ -90,17 +90,19 @@ package final class LocalServers: Sendable {
     /// Each server has its own: a flood at the metrics port must not silence a probe at another.
     package static let maxConnections = 128
     /// A connection without a request is closed after this long.
-    static let idleMilliseconds = 30_000
+    package static let idleMilliseconds = 30_000
 
     private let name: String
     private let connections: Int
+    private let idleMilliseconds: Int
     private let mailbox = Mailbox<LocalMessage>()
     private let thread = Guarded<pthread_t?>(nil)
 
     /// `connections`: how many each server may have.
-    package init(name: String, connections: Int = maxConnections) {
+    package init(name: String, connections: Int = maxConnections, idleMilliseconds: Int = idleMilliseconds) {
         self.name = name
         self.connections = max(min(connections, Self.maxConnections), 2)
+        self.idleMilliseconds = idleMilliseconds
     }
 
     /// Listens on `HOST:PORT` (numeric host or `localhost`, port 0 picks one); returns the port.
@@ -122,8 +124,10 @@ package final class LocalServers: Sendable {
     package func post(_ work: @escaping @Sendable () -> Void) { mailbox.post(.work(work)) }
 
     package func start() {
-        let (mailbox, connections) = (mailbox, connections)
-        let started = Thread.start(name: name) { LocalHost(mailbox: mailbox, connections: connections).run() }
+        let (mailbox, connections, idleMilliseconds) = (mailbox, connections, idleMilliseconds)
+        let started = Thread.start(name: name) {
+            LocalHost(mailbox: mailbox, connections: connections, idleMilliseconds: idleMilliseconds).run()
+        }
         thread.withLock { $0 = started }
     }
 
@@ -159,11 +163,11 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     private var waiting: [UInt64: LocalExchange] = [:]
     private var lastNumber: UInt64 = 0
 
-    init(mailbox: Mailbox<LocalMessage>, connections: Int) {
+    init(mailbox: Mailbox<LocalMessage>, connections: Int, idleMilliseconds: Int) {
         self.connections = connections
         self.mailbox = mailbox
         super.init(loop: Loop())
-        idleMilliseconds = LocalServers.idleMilliseconds
+        self.idleMilliseconds = idleMilliseconds
         inbox = MailboxReader(loop: loop, mailbox: mailbox) { [unowned self] in take($0) }
     }
 

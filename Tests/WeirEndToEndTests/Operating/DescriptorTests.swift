@@ -1,7 +1,8 @@
+import Foundation
 import Testing
 import WeirTestSupport
 
-/// The program with few descriptors, and more connections than those.
+/// The program with few descriptors, and with less than the usual ones.
 @Suite struct DescriptorTests {
     /// `weir serve` with at most so many descriptors, ready.
     private func serve(_ directory: TemporaryDirectory, descriptors: Int) throws -> (process: ChildProcess, port: Int) {
@@ -58,5 +59,34 @@ import WeirTestSupport
         }
         process.signal(15)
         #expect(try process.end() == 0)
+    }
+
+    @Test func noSocketTakesThePlaceOfAClosedStandardStream() throws {
+        let directory = try TemporaryDirectory()
+        for _ in 0..<20 {
+            let port = try TestPort.free()
+            let process = try ChildProcess(
+                "/bin/sh",
+                [
+                    "-c", "exec <&- >&- 2>&-; exec \"$@\"", "sh", ChildProcess.built("weir"), "serve", "--config",
+                    directory.path, "--admin", "127.0.0.1:\(port)", "--health", "off", "--metrics", "off",
+                ])
+            var status: Int32?
+            try eventually("the program is ready or has ended", seconds: 60) {
+                status = process.exitStatus()
+                guard status == nil, var admin = try? TestClient(port: port) else { return status != nil }
+                return (try? admin.request("GET", "/ready").status) == 200
+            }
+            // Somebody else took the port in between; with nowhere to say so, the program only ends.
+            guard status == nil else { continue }
+            let streams = (0...2).map { descriptor in
+                try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process.id)/fd/\(descriptor)")
+            }
+            #expect(streams == ["/dev/null", "/dev/null", "/dev/null"])
+            process.signal(15)
+            #expect(try process.end() == 0)
+            return
+        }
+        Issue.record("no port was free for long enough")
     }
 }

@@ -79,6 +79,20 @@ import WeirTestSupport
         #expect(try probe.request().status == 200)
     }
 
+    @Test func aConnectionWithoutARequestIsClosed() throws {
+        let servers = LocalServers(name: "local", idleMilliseconds: 50)
+        let port = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }
+        servers.start()
+        defer { servers.stop() }
+        var silent = try TestClient(port: port)
+        var served = try TestClient(port: port)
+        let status = try served.request().status
+        #expect(status == 200)
+        // Each waits for its end.
+        let ends = try [silent.hasEnded(), served.hasEnded()]
+        #expect(ends == [true, true])
+    }
+
     @Test func aPortThatIsTakenIsSaid() throws {
         let servers = LocalServers(name: "local")
         let port = try servers.listen("127.0.0.1:0") { _ in LocalResponse(status: 200, body: []) }
