@@ -228,10 +228,10 @@ final class ClusterCompiler {
         let subset = identity.subset.flatMap { rule?.subset(named: $0) }
         spec.endpoints = service.endpoints(port: identity.port, labels: subset?.labels ?? [:])
         let policy = EffectivePolicy(rule?.trafficPolicy, subset: subset?.trafficPolicy, port: identity.port)
-        switch policy.loadBalancer {
+        switch policy.loadBalancer?.simple {
         case .roundRobin: spec.balancer = .roundRobin
         case .random: spec.balancer = .random
-        case .leastRequest, .other, nil: spec.balancer = .leastRequest
+        case .leastRequest, .passthrough, nil: spec.balancer = .leastRequest
         }
         if let milliseconds = policy.connectionPool?.connectTimeoutMilliseconds {
             spec.connectTimeoutMilliseconds = milliseconds

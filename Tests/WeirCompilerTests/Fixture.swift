@@ -171,22 +171,22 @@ enum Fixture {
     }
 
     static func policy(
-        _ balancer: TrafficPolicy.LoadBalancer? = nil, connect: Int? = nil, idle: Int? = nil,
+        _ balancer: TrafficPolicy.LoadBalancer.Simple? = nil, connect: Int? = nil, idle: Int? = nil,
         ports: [TrafficPolicy.PortTrafficPolicy] = []
     ) -> TrafficPolicy {
         var policy = TrafficPolicy()
-        policy.loadBalancer = balancer
+        policy.loadBalancer = balancer.map { TrafficPolicy.LoadBalancer($0) }
         policy.connectionPool = pool(connect: connect, idle: idle)
         policy.portLevelSettings = ports
         return policy
     }
 
     static func portPolicy(
-        _ port: Int, _ balancer: TrafficPolicy.LoadBalancer? = nil, connect: Int? = nil
+        _ port: Int, _ balancer: TrafficPolicy.LoadBalancer.Simple? = nil, connect: Int? = nil
     ) -> TrafficPolicy.PortTrafficPolicy {
         var policy = TrafficPolicy.PortTrafficPolicy()
         policy.port = port
-        policy.loadBalancer = balancer
+        policy.loadBalancer = balancer.map { TrafficPolicy.LoadBalancer($0) }
         policy.connectionPool = pool(connect: connect, idle: nil)
         return policy
     }
@@ -194,8 +194,9 @@ enum Fixture {
     private static func pool(connect: Int?, idle: Int?) -> TrafficPolicy.ConnectionPoolSettings? {
         guard connect != nil || idle != nil else { return nil }
         var pool = TrafficPolicy.ConnectionPoolSettings()
-        pool.connectTimeoutMilliseconds = connect
-        pool.idleTimeoutMilliseconds = idle
+        pool.tcp = TrafficPolicy.ConnectionPoolSettings.TCP()
+        pool.tcp?.connectTimeoutMilliseconds = connect
+        pool.tcp?.idleTimeoutMilliseconds = idle
         return pool
     }
 }

@@ -1,9 +1,9 @@
 extension Metadata {
     /// Name and namespace only, with nothing reported: the diagnostics of the rest shall name the resource.
-    init?(identity fields: inout FieldReader?, defaultNamespace: String) {
+    init?(identity fields: inout FieldReader?, of kind: Kind, defaultNamespace: String) {
         guard let name = fields?.take("name")?.scalar, !name.isEmpty else { return nil }
         let namespace = fields?.take("namespace")?.scalar ?? ""
-        self.init(name: name, namespace: namespace.isEmpty ? defaultNamespace : namespace)
+        self.init(name: name, namespace: kind.namespace(written: namespace, otherwise: defaultNamespace))
     }
 
     /// The other fields, of which anything unknown is passed over in silence.
@@ -28,20 +28,30 @@ extension Resource.Spec {
         case .pod: self = .pod(Pod(envelope.mapping("status")))
         case .endpointSlice: self = .endpointSlice(EndpointSlice(&envelope, metadata))
         case .secret: self = .secret(Secret(&envelope))
-        case .gateway, .virtualService, .destinationRule, .serviceEntry:
+        case .namespace: self = .namespace(Namespace())
+        case .gateway, .virtualService, .destinationRule, .serviceEntry, .workloadEntry:
             let spec = envelope.mapping("spec")
             envelope.ignore("apiVersion", "kind", "metadata", "status")
             envelope.finish()
-            self.init(istio: kind, spec)
+            self.init(istio: kind, spec, line: envelope.line)
         }
     }
 
-    private init(istio kind: Kind, _ spec: FieldReader?) {
+    private init(istio kind: Kind, _ spec: FieldReader?, line: Int) {
         switch kind {
         case .gateway: self = .gateway(Gateway(spec))
         case .virtualService: self = .virtualService(VirtualService(spec))
         case .destinationRule: self = .destinationRule(DestinationRule(spec))
+        case .workloadEntry: self = .workloadEntry(WorkloadEndpoint(spec, line: line))
         default: self = .serviceEntry(ServiceEntry(spec))
         }
+    }
+}
+
+extension Kind {
+    /// The namespace of an object; what is written in one that lives in none means nothing.
+    func namespace(written: String, otherwise standard: String) -> String {
+        if isClusterScoped { return "" }
+        return written.isEmpty ? standard : written
     }
 }

@@ -17,7 +17,7 @@ extension Gateway.Server {
         hosts = fields.texts("hosts")
         tls = fields.mapping("tls").map(Gateway.TLS.init)
         name = fields.text("name")
-        defaultEndpoint = fields.text("defaultEndpoint")
+        defaultEndpoint = fields.inapplicable("defaultEndpoint", "it is for sidecars")?.text()
         fields.finish()
     }
 }
@@ -49,12 +49,6 @@ extension Gateway.Port {
 }
 
 extension Gateway.TLS {
-    /// Details of TLS read but not acted on.
-    private static let notHonouredFields = [
-        "subjectAltNames", "verifyCertificateSpki", "verifyCertificateHash", "minProtocolVersion",
-        "maxProtocolVersion", "cipherSuites", "caCrl", "insecureSkipVerify",
-    ]
-
     fileprivate init(_ reader: FieldReader) {
         var fields = reader
         mode = fields.word("mode", as: Mode.self) ?? .passthrough
@@ -65,14 +59,38 @@ extension Gateway.TLS {
         serverCertificate = fields.text("serverCertificate")
         privateKey = fields.text("privateKey")
         caCertificates = fields.text("caCertificates")
-        if let certificates = fields.take("tlsCertificates") {
-            tlsCertificateCount = certificates.items().count
-            certificates.warn(
-                .fieldNotHonoured, "tlsCertificates is not acted on by this version; name a Secret instead.")
-        }
-        for field in Self.notHonouredFields {
-            fields.isNotHonoured(field, "the defaults of Istio are used")
-        }
+        let certificates = fields.unserved("tlsCertificates", "name a Secret instead")
+        tlsCertificates = certificates?.items().map(Certificate.init) ?? []
+        readVerification(&fields)
+        readProtocol(&fields)
+        fields.finish()
+    }
+
+    private mutating func readVerification(_ fields: inout FieldReader) {
+        let consequence = "clients' certificates are not looked at"
+        subjectAltNames = fields.unserved("subjectAltNames", consequence)?.texts() ?? []
+        verifyCertificateSpki = fields.unserved("verifyCertificateSpki", consequence)?.texts() ?? []
+        verifyCertificateHash = fields.unserved("verifyCertificateHash", consequence)?.texts() ?? []
+        caCrl = fields.unserved("caCrl", consequence)?.text()
+        insecureSkipVerify = fields.unserved("insecureSkipVerify", consequence)?.flag() ?? false
+    }
+
+    private mutating func readProtocol(_ fields: inout FieldReader) {
+        let consequence = "the defaults of Istio are used"
+        let least = fields.unserved("minProtocolVersion", consequence)
+        minProtocolVersion = least?.word(of: "minProtocolVersion", as: ProtocolVersion.self) ?? .auto
+        let greatest = fields.unserved("maxProtocolVersion", consequence)
+        maxProtocolVersion = greatest?.word(of: "maxProtocolVersion", as: ProtocolVersion.self) ?? .auto
+        cipherSuites = fields.unserved("cipherSuites", consequence)?.texts() ?? []
+    }
+}
+
+extension Gateway.TLS.Certificate {
+    fileprivate init(_ value: FieldValue) {
+        guard var fields = value.mapping() else { return }
+        serverCertificate = fields.text("serverCertificate")
+        privateKey = fields.text("privateKey")
+        caCertificates = fields.text("caCertificates")
         fields.finish()
     }
 }

@@ -16,7 +16,7 @@ extension HTTPMatchRequest {
         sourceNamespace = fields.text("sourceNamespace")
         gateways = fields.texts("gateways")
         ignoreUriCase = fields.flag("ignoreUriCase") ?? false
-        statPrefix = fields.text("statPrefix")
+        statPrefix = fields.unserved("statPrefix", "the route has no metrics of its own")?.text()
         fields.finish()
     }
 }

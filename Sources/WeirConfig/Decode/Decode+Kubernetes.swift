@@ -8,6 +8,11 @@ extension Service {
         selector = fields.textMap("selector")
         type = fields.text("type") ?? "ClusterIP"
         externalName = fields.text("externalName")
+        if let policy = fields.take("internalTrafficPolicy"), policy.scalar == "Local" {
+            policy.warn(.fieldNotHonoured, "internalTrafficPolicy is not acted on; endpoints on every node are used.")
+        }
+        fields.take("trafficDistribution")?.warn(
+            .fieldNotHonoured, "trafficDistribution is not acted on; endpoints are chosen whatever their locality is.")
     }
 }
 
@@ -58,6 +63,10 @@ extension EndpointSlice.Endpoint {
         addresses = fields.texts("addresses")
         var conditions = fields.mapping("conditions")
         ready = conditions?.flag("ready") ?? true
+        serving = conditions?.flag("serving") ?? ready
+        terminating = conditions?.flag("terminating")
+        zone = fields.text("zone")
+        nodeName = fields.text("nodeName")
         guard var target = fields.mapping("targetRef"), target.text("kind") == "Pod" else { return }
         podName = target.text("name")
         podNamespace = target.text("namespace") ?? namespace

@@ -4,26 +4,29 @@ extension ServiceEntry {
         guard var fields = spec else { return }
         hosts = fields.texts("hosts")
         ports = fields.items("ports").map { ServicePort(entry: $0) }
-        endpoints = fields.items("endpoints").map(WorkloadEndpoint.init)
+        endpoints = fields.items("endpoints").map { WorkloadEndpoint($0.mapping(), line: $0.line) }
         readResolution(&fields)
         exportTo = ExportTo.read(&fields)
-        if let value = fields.take("workloadSelector") {
-            value.warn(.fieldNotHonoured, "workloadSelector is not acted on by this version; list endpoints instead.")
-            var selector = value.mapping()
-            workloadSelector = selector?.textMap("labels") ?? [:]
-            selector?.finish()
+        if var selector = fields.unserved("workloadSelector", "list endpoints instead")?.mapping() {
+            workloadSelector = selector.textMap("labels")
+            selector.finish()
         }
-        fields.isNotHonoured("subjectAltNames", "connections to the endpoints are plain text")
-        // VIPs and the mesh boundary mean nothing at an ingress.
-        fields.ignore("addresses", "location")
+        let plain = "connections to the endpoints are plain text"
+        subjectAltNames = fields.unserved("subjectAltNames", plain)?.texts() ?? []
+        addresses = fields.inapplicable("addresses", "only a mesh's sidecars see virtual addresses")?.texts() ?? []
+        let place = fields.inapplicable("location", "it decides on a mesh's own TLS")
+        location = place?.word(of: "location", as: Location.self) ?? .meshExternal
         fields.finish()
     }
 
     private mutating func readResolution(_ fields: inout FieldReader) {
-        resolution = fields.word("resolution", as: Resolution.self) ?? .none
+        guard let value = fields.take("resolution") else { return }
+        resolution = value.word(of: "resolution", as: Resolution.self) ?? .none
         guard resolution != .none, resolution != .static else { return }
-        let consequence = "its names are not looked up and only IP addresses among its endpoints are used"
-        fields.isNotHonoured("resolution", "\(resolution.rawValue): \(consequence)")
+        value.warn(
+            .fieldNotHonoured,
+            "resolution is not acted on by this version; \(resolution.rawValue): its names are not looked up and only "
+                + "IP addresses among its endpoints are used.")
     }
 }
 
@@ -41,9 +44,10 @@ extension ServicePort {
 }
 
 extension WorkloadEndpoint {
-    fileprivate init(_ value: FieldValue) {
-        line = value.line
-        guard var fields = value.mapping() else { return }
+    /// Decodes the `spec:` of a WorkloadEntry or an item of `endpoints:`, which starts at `line`.
+    init(_ reader: FieldReader?, line: Int) {
+        self.line = line
+        guard var fields = reader else { return }
         address = fields.text("address") ?? ""
         for (name, port) in fields.take("ports")?.entries() ?? [] {
             ports[name] = port.integer(PortNumber.decodable) ?? 0
@@ -51,8 +55,9 @@ extension WorkloadEndpoint {
         labels = fields.textMap("labels")
         let written = fields.integer("weight", 0...Int(UInt32.max)) ?? 1
         weight = written == 0 ? 1 : written
-        locality = fields.text("locality")
-        fields.ignore("network", "serviceAccount")
+        locality = fields.filledText("locality")
+        network = fields.inapplicable("network", "there is one network")?.text()
+        serviceAccount = fields.inapplicable("serviceAccount", "it is for a mesh's own TLS")?.text()
         fields.finish()
     }
 }

@@ -5,70 +5,92 @@ extension VirtualService {
         hosts = fields.texts("hosts")
         gateways = fields.texts("gateways")
         http = fields.items("http").map(HTTPRoute.init)
-        tlsRouteCount = Self.count(&fields, "tls")
-        tcpRouteCount = Self.count(&fields, "tcp")
+        tls = fields.unserved("tls", "only http routes are served")?.items().map(TLSRoute.init) ?? []
+        tcp = fields.unserved("tcp", "only http routes are served")?.items().map(TCPRoute.init) ?? []
         exportTo = ExportTo.read(&fields)
         fields.finish()
-    }
-
-    private static func count(_ fields: inout FieldReader, _ name: String) -> Int {
-        guard let value = fields.take(name) else { return 0 }
-        let count = value.items().count
-        if count > 0 {
-            value.warn(
-                .fieldNotHonoured, "\(name) routes are not acted on by this version; only http routes are served.")
-        }
-        return count
     }
 }
 
 extension HTTPRoute {
-    /// Fields read but not acted on, with what happens instead.
-    private static let notHonouredFields = [
-        ("redirect", "requests of this entry get no redirect"),
-        ("directResponse", "requests of this entry get no such response"),
-        ("delegate", "no routes are taken from the other VirtualService"),
-        ("rewrite", "requests are forwarded with path and host unchanged"),
-        ("timeout", "requests of this entry have no time limit"),
-        ("retries", "failed requests are not retried"),
-        ("fault", "no fault is injected"),
-        ("mirror", "no copy of the requests is sent"),
-        ("mirrors", "no copy of the requests is sent"),
-        ("mirrorPercentage", "no copy of the requests is sent"),
-        ("mirrorPercent", "no copy of the requests is sent"),
-        ("corsPolicy", "no CORS headers are handled"),
-        ("headers", "headers are forwarded unchanged"),
-    ]
-
     fileprivate init(_ value: FieldValue) {
         line = value.line
         guard var fields = value.mapping() else { return }
         name = fields.text("name")
         match = fields.items("match").map(HTTPMatchRequest.init)
-        route = fields.items("route").map { HTTPRouteDestination($0, notHonoured: &notHonoured) }
-        for (field, consequence) in Self.notHonouredFields where fields.isNotHonoured(field, consequence) {
-            if !notHonoured.contains(field) { notHonoured.append(field) }
+        route = fields.items("route").map(HTTPRouteDestination.init)
+        readActions(&fields)
+        readPolicies(&fields)
+        notHonoured = fields.unservedNames
+        fields.finish()
+    }
+
+    private mutating func readActions(_ fields: inout FieldReader) {
+        redirect = fields.unserved("redirect", "requests of this entry get no redirect")?.mapping().map(
+            HTTPRedirect.init)
+        directResponse = fields.unserved("directResponse", "requests of this entry get no such response")?.mapping()
+            .map(HTTPDirectResponse.init)
+        delegate = fields.unserved("delegate", "no routes are taken from the other VirtualService")?.mapping().map(
+            Delegate.init)
+        rewrite = fields.unserved("rewrite", "requests are forwarded with path and host unchanged")?.mapping().map(
+            HTTPRewrite.init)
+        corsPolicy = fields.unserved("corsPolicy", "no CORS headers are handled")?.mapping().map(CorsPolicy.init)
+        headers = fields.unserved("headers", "headers are forwarded unchanged")?.mapping().map(Headers.init)
+    }
+
+    private mutating func readPolicies(_ fields: inout FieldReader) {
+        timeoutMilliseconds = fields.unserved("timeout", "requests of this entry have no time limit")?.routeTimeout()
+        retries = fields.unserved("retries", "failed requests are not retried")?.mapping().map(HTTPRetry.init)
+        fault = fields.unserved("fault", "no fault is injected")?.mapping().map(HTTPFaultInjection.init)
+        let consequence = "no copy of the requests is sent"
+        mirror = fields.unserved("mirror", consequence).map { Destination($0.mapping()) }
+        mirrors = fields.unserved("mirrors", consequence)?.items().map(HTTPMirrorPolicy.init) ?? []
+        let legacy = fields.unserved("mirrorPercent", consequence)?.mirrorPercent()
+        mirrorPercentage = fields.unserved("mirrorPercentage", consequence)?.percent() ?? legacy
+    }
+}
+
+extension FieldValue {
+    /// A route's `timeout`, of which Istio refuses zero; here it means what those who write it mean.
+    fileprivate func routeTimeout() -> Int? {
+        let milliseconds = milliseconds(zeroAllowed: true)
+        if milliseconds == 0 {
+            warn(.schemaWarning, "A timeout of 0 is read as no timeout, but Istio refuses it. Remove the field.")
         }
+        return milliseconds
+    }
+
+    fileprivate func mirrorPercent() -> Percent? {
+        warn(.schemaWarning, "mirrorPercent is deprecated. Write mirrorPercentage: {value: ...}.")
+        return integer(0...100).map { Percent(Double($0)) }
+    }
+}
+
+extension HTTPMirrorPolicy {
+    fileprivate init(_ value: FieldValue) {
+        self.init(destination: Destination(host: ""))
+        line = value.line
+        guard var fields = value.mapping() else { return }
+        destination = Destination(fields.mapping("destination"))
+        percentage = fields.take("percentage")?.percent()
         fields.finish()
     }
 }
 
 extension HTTPRouteDestination {
-    fileprivate init(_ value: FieldValue, notHonoured: inout [String]) {
+    fileprivate init(_ value: FieldValue) {
         self.init(destination: Destination(host: ""))
         line = value.line
         guard var fields = value.mapping() else { return }
         destination = Destination(fields.mapping("destination"))
-        weight = fields.integer("weight", Int(Int32.min)...Int(Int32.max))
-        if fields.isNotHonoured("headers", "headers are forwarded unchanged"), !notHonoured.contains("headers") {
-            notHonoured.append("headers")
-        }
+        weight = fields.integer("weight", Weight.decodable)
+        headers = fields.unserved("headers", "headers are forwarded unchanged")?.mapping().map(Headers.init)
         fields.finish()
     }
 }
 
 extension Destination {
-    fileprivate init(_ reader: FieldReader?) {
+    init(_ reader: FieldReader?) {
         self.init(host: "")
         guard var fields = reader else { return }
         host = fields.text("host") ?? ""
@@ -76,6 +98,11 @@ extension Destination {
         port = PortSelector.read(&fields)
         fields.finish()
     }
+}
+
+/// What a weight may be when read; the validator narrows it.
+enum Weight {
+    static let decodable = Int(Int32.min)...Int(Int32.max)
 }
 
 /// `port: {number: 80}`.

@@ -67,7 +67,8 @@ package struct DocumentDecoder: Sendable {
             result.unknownKinds = ["\(head.apiVersion) \(head.kind)"]
             return
         }
-        let id = ResourceID(kind: kind, namespace: head.namespace ?? defaultNamespace, name: head.name)
+        let namespace = kind.namespace(written: head.namespace ?? "", otherwise: defaultNamespace)
+        let id = ResourceID(kind: kind, namespace: namespace, name: head.name)
         session.resource = id
         result.refused.append(id)
         session.add(.schemaValidation, .error, .root, fileLine: line, problem.message)
@@ -107,7 +108,7 @@ package struct DocumentDecoder: Sendable {
     ) {
         let session = value.session
         var fields = envelope.mapping("metadata")
-        guard var metadata = Metadata(identity: &fields, defaultNamespace: defaultNamespace) else {
+        guard var metadata = Metadata(identity: &fields, of: kind, defaultNamespace: defaultNamespace) else {
             result.unparsable = true
             value.refuse("The \(kind.rawValue) has no name. Write metadata.name.")
             return

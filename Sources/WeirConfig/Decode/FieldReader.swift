@@ -17,6 +17,8 @@ struct FieldReader {
     private var fields: [Field]
     /// Every name asked for: what the mapping may hold.
     private var known: [String] = []
+    /// Written fields that this version does not act on.
+    private(set) var unservedNames: [String] = []
 
     init(entries: [MappingEntry], path: FieldPath, line: Int, session: DecodeSession) {
         self.path = path
@@ -44,11 +46,18 @@ struct FieldReader {
 
     mutating func text(_ name: String) -> String? { take(name)?.text() }
 
+    /// Text; an empty one counts as absent, as in proto.
+    mutating func filledText(_ name: String) -> String? {
+        text(name).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     mutating func texts(_ name: String) -> [String] { take(name)?.texts() ?? [] }
 
     mutating func textMap(_ name: String) -> [String: String] { take(name)?.textMap() ?? [:] }
 
     mutating func flag(_ name: String) -> Bool? { take(name)?.flag() }
+
+    mutating func milliseconds(_ name: String) -> Int? { take(name)?.milliseconds() }
 
     mutating func integer(_ name: String, _ range: ClosedRange<Int>) -> Int? { take(name)?.integer(range) }
 
@@ -56,29 +65,34 @@ struct FieldReader {
 
     mutating func mapping(_ name: String) -> FieldReader? { take(name)?.mapping() }
 
-    /// One of an enum's words; `nil` when absent or, after a report, unknown.
+    /// One of an enum's words, as `FieldValue.word`; `nil` also when absent.
     mutating func word<Word: RawRepresentable & CaseIterable>(_ name: String, as type: Word.Type) -> Word?
     where Word.RawValue == String {
-        guard let value = take(name), let text = value.text() else { return nil }
-        guard let word = Word(rawValue: text) else {
-            let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
-            value.refuse("\(text) is no value of \(name). Write one of \(words).")
-            return nil
-        }
-        return word
+        take(name)?.word(of: name, as: type)
     }
 
-    /// Fields Istio has that make no difference at an ingress.
+    /// Fields that say nothing about routing.
     mutating func ignore(_ names: String...) {
         for name in names { _ = take(name) }
     }
 
-    /// Warns of a field that Istio has and this version does not act on; whether it is there.
-    @discardableResult
-    mutating func isNotHonoured(_ name: String, _ consequence: String) -> Bool {
-        guard let value = take(name) else { return false }
-        value.warn(.fieldNotHonoured, "\(name) is not acted on by this version; \(consequence).")
-        return true
+    /// `take` of a field that this version reads but does not act on, with a warning of what happens instead.
+    ///
+    /// The change that serves the field writes `take` in its place.
+    mutating func unserved(_ name: String, _ consequence: String) -> FieldValue? {
+        let value = take(name)
+        if let value {
+            unservedNames.append(name)
+            value.warn(.fieldNotHonoured, "\(name) is not acted on by this version; \(consequence).")
+        }
+        return value
+    }
+
+    /// `take` of a field that has no meaning at an ingress, with a note that says so.
+    mutating func inapplicable(_ name: String, _ reason: String) -> FieldValue? {
+        let value = take(name)
+        value?.note(.notApplicable, "\(name) does not apply at a gateway: \(reason).")
+        return value
     }
 
     /// Reports the fields nobody asked for.

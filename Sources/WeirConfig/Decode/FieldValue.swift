@@ -24,6 +24,10 @@ struct FieldValue {
 
     func warn(_ code: DiagnosticCode, _ message: String) { session.warning(code, path, line: line, message) }
 
+    func note(_ code: DiagnosticCode, _ message: String) {
+        session.add(code, .info, path, fileLine: line, message)
+    }
+
     /// Text.
     ///
     /// An unquoted number or yes/no word is refused, as Istio and Kubernetes refuse it.
@@ -54,6 +58,33 @@ struct FieldValue {
             return nil
         }
         return value
+    }
+
+    /// A number, also in quotes as in proto JSON.
+    func number() -> Double? {
+        guard case .scalar(let scalar) = node, let value = Double(scalar.string), value.isFinite else {
+            refuse("A number is expected here, not \(shape). Write digits, maybe with a point.")
+            return nil
+        }
+        return value
+    }
+
+    /// One of an enum's words, or its number as in proto JSON; `nil` after a report.
+    ///
+    /// The cases are in the order of the API, which counts them from 0.
+    func word<Word: RawRepresentable & CaseIterable>(of name: String, as type: Word.Type) -> Word?
+    where Word.RawValue == String {
+        if case .scalar(let scalar) = node {
+            if let word = Word(rawValue: scalar.string) { return word }
+            if case .number = PlainScalar(scalar), let number = WholeNumber.parse(scalar.string),
+                let word = type.allCases.dropFirst(max(number, 0)).first, number >= 0
+            {
+                return word
+            }
+        }
+        let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
+        refuse("\(scalar ?? shape) is no value of \(name). Write one of \(words).")
+        return nil
     }
 
     func flag() -> Bool? {

@@ -2,9 +2,9 @@ extension Kind {
     /// The API group of the kind; empty for Kubernetes' core.
     private var group: String {
         switch self {
-        case .gateway, .virtualService, .destinationRule, .serviceEntry: "networking.istio.io"
+        case .gateway, .virtualService, .destinationRule, .serviceEntry, .workloadEntry: "networking.istio.io"
         case .endpointSlice: "discovery.k8s.io"
-        case .service, .pod, .secret: ""
+        case .service, .pod, .secret, .namespace: ""
         }
     }
 

@@ -42,12 +42,16 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
 package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     /// A reference to a Gateway, host or subset that does not exist.
     case referenceNotFound = "IST0101"
+    /// A field or value with a successor.
+    case deprecated = "IST0002"
     /// A field is missing, has the wrong type or an impossible value: the resource is refused.
     case schemaValidation = "IST0106"
     /// A destination names no port and its service has several.
     case portSelectorRequired = "IST0112"
     /// A rule that no request can reach.
     case unreachableRule = "IST0130"
+    /// A condition that equals an earlier one.
+    case ineffectiveMatch = "IST0131"
     /// None of the VirtualService's hosts is among the hosts of its Gateway.
     case hostNotInGateway = "IST0132"
     /// Accepted, but deprecated or likely wrong.
@@ -70,4 +74,6 @@ package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case portUnavailable = "WEIR0007"
     /// A VirtualService bound to no gateway (or only to `mesh`), which an ingress does not serve.
     case notBoundToGateway = "WEIR0008"
+    /// A field that has no meaning at an ingress, such as a mesh's virtual addresses.
+    case notApplicable = "WEIR0009"
 }

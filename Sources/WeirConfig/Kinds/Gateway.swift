@@ -10,7 +10,7 @@ package struct Gateway: Sendable, Hashable {
         /// Listen address or `unix://` path; absent = the process default.
         package var bind: String?
         package var hosts: [String] = []
-        package var tls: TLS?
+        @Boxed package var tls: TLS?
         package var name: String?
         package var defaultEndpoint: String?
         package var line = 0
@@ -68,8 +68,34 @@ package struct Gateway: Sendable, Hashable {
         package var serverCertificate: String?
         package var privateKey: String?
         package var caCertificates: String?
-        /// How many `tlsCertificates` are written; they count as a source of certificates.
-        package var tlsCertificateCount = 0
+        package var caCrl: String?
+        package var tlsCertificates: [Certificate] = []
+        /// Names of which a client's certificate must have one.
+        package var subjectAltNames: [String] = []
+        /// Base64 SHA-256 of public keys.
+        package var verifyCertificateSpki: [String] = []
+        /// Hex SHA-256 of certificates.
+        package var verifyCertificateHash: [String] = []
+        package var minProtocolVersion = ProtocolVersion.auto
+        package var maxProtocolVersion = ProtocolVersion.auto
+        package var cipherSuites: [String] = []
+        package var insecureSkipVerify = false
         package init() {}
+
+        package struct Certificate: Sendable, Hashable {
+            package var serverCertificate: String?
+            package var privateKey: String?
+            package var caCertificates: String?
+            package init() {}
+        }
+
+        package enum ProtocolVersion: String, Sendable, Hashable, CaseIterable {
+            /// 1.2 as the least, 1.3 as the greatest.
+            case auto = "TLS_AUTO"
+            case tls10 = "TLSV1_0"
+            case tls11 = "TLSV1_1"
+            case tls12 = "TLSV1_2"
+            case tls13 = "TLSV1_3"
+        }
     }
 }

@@ -7,11 +7,21 @@ package struct ServiceEntry: Sendable, Hashable {
         case dnsRoundRobin = "DNS_ROUND_ROBIN"
         case dynamicDNS = "DYNAMIC_DNS"
     }
+    package enum Location: String, Sendable, Hashable, CaseIterable {
+        case meshExternal = "MESH_EXTERNAL"
+        case meshInternal = "MESH_INTERNAL"
+    }
     package var hosts: [String] = []
+    /// Virtual addresses, which only a mesh's sidecars see.
+    package var addresses: [String] = []
     package var ports: [ServicePort] = []
+    package var location = Location.meshExternal
     package var endpoints: [WorkloadEndpoint] = []
     package var resolution = Resolution.none
     package var exportTo: [String] = []
+    /// Names of which the endpoints' certificates must have one.
+    package var subjectAltNames: [String] = []
+    /// `workloadSelector.labels`: the Pods and WorkloadEntries of the namespace that are the endpoints.
     package var workloadSelector: [String: String]?
 
     package init() {}
@@ -27,16 +37,19 @@ package struct ServicePort: Sendable, Hashable {
     package init() {}
 }
 
-/// One entry of `endpoints:` (Istio WorkloadEntry inline).
+/// Istio `WorkloadEntry`, as a resource or as one entry of a ServiceEntry's `endpoints:`.
 package struct WorkloadEndpoint: Sendable, Hashable {
-    /// IP address, or `unix:///path`.
+    /// IP address, domain name, or `unix:///path`.
     package var address = ""
     /// Port name to port number.
     package var ports: [String: Int] = [:]
     package var labels: [String: String] = [:]
     /// Relative weight; absent or 0 = 1.
     package var weight = 1
+    /// `region/zone/subzone`.
     package var locality: String?
+    package var network: String?
+    package var serviceAccount: String?
     package var line = 0
     package init() {}
 }
@@ -61,6 +74,12 @@ package struct EndpointSlice: Sendable, Hashable {
         package var addresses: [String] = []
         /// `conditions.ready`; absent = ready.
         package var ready = true
+        /// `conditions.serving`; absent = as `ready`.
+        package var serving = true
+        /// `conditions.terminating`; an unready endpoint that does not say `false` is dropped (semantics 5.2).
+        package var terminating: Bool?
+        package var zone: String?
+        package var nodeName: String?
         /// Name of the Pod in `targetRef`, whose labels the endpoint carries.
         package var podName: String?
         package var podNamespace: String?
@@ -77,6 +96,11 @@ package struct EndpointSlice: Sendable, Hashable {
 /// Kubernetes core/v1 `Pod`: only its labels (in the metadata) and address matter.
 package struct Pod: Sendable, Hashable {
     package var podIP: String?
+    package init() {}
+}
+
+/// Kubernetes core/v1 `Namespace`: only its labels (in the metadata) matter.
+package struct Namespace: Sendable, Hashable {
     package init() {}
 }
 

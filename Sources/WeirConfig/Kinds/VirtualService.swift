@@ -6,9 +6,8 @@ package struct VirtualService: Sendable, Hashable {
     /// Empty means `mesh` only, so the gateway does not serve it (semantics 3.1).
     package var gateways: [String] = []
     package var http: [HTTPRoute] = []
-    /// `tls:` and `tcp:` routes are counted so that they can be reported; they are not routed here.
-    package var tlsRouteCount = 0
-    package var tcpRouteCount = 0
+    package var tls: [TLSRoute] = []
+    package var tcp: [TCPRoute] = []
     package var exportTo: [String] = []
 
     package init() {}
@@ -19,7 +18,21 @@ package struct HTTPRoute: Sendable, Hashable {
     package var name: String?
     package var match: [HTTPMatchRequest] = []
     package var route: [HTTPRouteDestination] = []
-    /// Field names of this entry that Weir reads but does not act on yet, such as `rewrite`; each was reported.
+    @Boxed package var redirect: HTTPRedirect?
+    @Boxed package var directResponse: HTTPDirectResponse?
+    @Boxed package var delegate: Delegate?
+    @Boxed package var rewrite: HTTPRewrite?
+    /// Whole milliseconds; 0 when `timeout: 0s` is written, which means no limit as `nil` does.
+    package var timeoutMilliseconds: Int?
+    @Boxed package var retries: HTTPRetry?
+    @Boxed package var fault: HTTPFaultInjection?
+    @Boxed package var mirror: Destination?
+    /// Also what `mirrorPercent` says, when only that is written; `nil` = every request.
+    @Boxed package var mirrorPercentage: Percent?
+    package var mirrors: [HTTPMirrorPolicy] = []
+    @Boxed package var corsPolicy: CorsPolicy?
+    @Boxed package var headers: Headers?
+    /// Field names of this entry that Weir reads but does not act on yet; each was reported.
     package var notHonoured: [String] = []
     package var line = 0
 
@@ -66,6 +79,7 @@ package struct HTTPRouteDestination: Sendable, Hashable {
     package var destination: Destination
     /// `nil` when not written; 0 among several, all of it when alone.
     package var weight: Int?
+    @Boxed package var headers: Headers?
     package var line = 0
 
     package init(destination: Destination, weight: Int? = nil) {

@@ -19,10 +19,15 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case virtualService = "VirtualService"
     case destinationRule = "DestinationRule"
     case serviceEntry = "ServiceEntry"
+    case workloadEntry = "WorkloadEntry"
     case service = "Service"
     case endpointSlice = "EndpointSlice"
     case pod = "Pod"
     case secret = "Secret"
+    case namespace = "Namespace"
+
+    /// Whether the kind's objects live in no namespace; theirs is empty.
+    package var isClusterScoped: Bool { self == .namespace }
 }
 
 /// What a resource is known by: kind, namespace and name.
@@ -39,7 +44,9 @@ package struct ResourceID: Sendable, Hashable, CustomStringConvertible {
         self.name = name
     }
 
-    package var description: String { "\(kind.rawValue) \(namespace)/\(name)" }
+    package var description: String {
+        namespace.isEmpty ? "\(kind.rawValue) \(name)" : "\(kind.rawValue) \(namespace)/\(name)"
+    }
 }
 
 /// `metadata:` as far as routing reads it.
@@ -78,10 +85,12 @@ package struct Resource: Sendable, Hashable {
         case virtualService(VirtualService)
         case destinationRule(DestinationRule)
         case serviceEntry(ServiceEntry)
+        case workloadEntry(WorkloadEndpoint)
         case service(Service)
         case endpointSlice(EndpointSlice)
         case pod(Pod)
         case secret(Secret)
+        case namespace(Namespace)
     }
 
     package var id: ResourceID

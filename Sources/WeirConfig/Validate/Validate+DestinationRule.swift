@@ -26,8 +26,19 @@ extension DestinationRule {
 
 extension TrafficPolicy {
     fileprivate func validate(at path: FieldPath, into findings: inout Findings) {
+        if isEmpty { findings.error(path, "trafficPolicy is empty. Remove it, or write a policy.") }
+        if let connectionPool, connectionPool.tcp == nil, connectionPool.http == nil {
+            findings.error(path["connectionPool"], "connectionPool is empty. Remove it, or write tcp or http.")
+        }
         for (index, setting) in portLevelSettings.enumerated() {
             findings.checkPort(setting.port, path["portLevelSettings"][index]["port"]["number"])
         }
+    }
+}
+
+extension TrafficPolicy {
+    private var isEmpty: Bool {
+        loadBalancer == nil && connectionPool == nil && outlierDetection == nil && tls == nil
+            && portLevelSettings.isEmpty && tunnel == nil && proxyProtocol == nil && retryBudget == nil
     }
 }

@@ -76,7 +76,7 @@ extension Gateway.TLS {
     private var hasFile: Bool { serverCertificate != nil || privateKey != nil }
 
     fileprivate var hasCertificate: Bool {
-        hasSecret || hasFile || tlsCertificateCount > 0 || caCertificates != nil || caCertCredentialName != nil
+        hasSecret || hasFile || !tlsCertificates.isEmpty || caCertificates != nil || caCertCredentialName != nil
     }
 
     fileprivate func validate(at path: FieldPath, into findings: inout Findings) {
@@ -96,7 +96,7 @@ extension Gateway.TLS {
 
     private func validateCertificates(at path: FieldPath, into findings: inout Findings) {
         let hasBothNames = !(credentialName ?? "").isEmpty && !credentialNames.isEmpty
-        let sources = [hasSecret, hasFile, tlsCertificateCount > 0].filter(\.self).count
+        let sources = [hasSecret, hasFile, !tlsCertificates.isEmpty].filter(\.self).count
         if sources > 1 || hasBothNames {
             findings.error(path, "The certificates come from more than one place. Keep one, best credentialName.")
         }

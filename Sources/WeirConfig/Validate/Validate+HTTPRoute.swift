@@ -1,9 +1,16 @@
 extension HTTPRoute {
-    private static let actions = ["redirect", "directResponse", "delegate"]
+    /// The written fields that say what happens to a request, beside `route`.
+    private var actions: [String] {
+        [
+            redirect.map { _ in "redirect" }, directResponse.map { _ in "directResponse" },
+            delegate.map { _ in "delegate" },
+        ]
+        .compactMap(\.self)
+    }
 
     func validate(at path: FieldPath, into findings: inout Findings) {
         validateAction(at: path, into: &findings)
-        if notHonoured.contains("mirrors"), notHonoured.contains("mirror") {
+        if !mirrors.isEmpty, mirror != nil {
             findings.error(path["mirrors"], "mirror and mirrors exclude each other. Keep mirrors.")
         }
         for (index, match) in match.enumerated() { match.validate(at: path["match"][index], into: &findings) }
@@ -18,7 +25,7 @@ extension HTTPRoute {
     }
 
     private func validateAction(at path: FieldPath, into findings: inout Findings) {
-        let written = Self.actions.filter(notHonoured.contains)
+        let written = actions
         if route.isEmpty, written.isEmpty {
             findings.error(path, "The entry does nothing. Write a route with a destination.")
         }
@@ -27,7 +34,7 @@ extension HTTPRoute {
             findings.error(path[action], "\(action) and \(other) exclude each other. Keep one of them.")
         }
         guard written.contains("redirect") || written.contains("directResponse") else { return }
-        for field in ["rewrite", "fault"] where notHonoured.contains(field) {
+        for (field, isWritten) in [("rewrite", rewrite != nil), ("fault", fault != nil)] where isWritten {
             findings.error(path[field], "\(field) needs requests that are forwarded. Remove it, or write a route.")
         }
     }

@@ -10,7 +10,8 @@ extension Resource {
         case .serviceEntry(let entry): entry.validate(at: path, metadata, into: &findings)
         case .service(let service): service.validate(at: path, into: &findings)
         case .endpointSlice(let slice): slice.validate(at: root, into: &findings)
-        case .pod, .secret: break
+        case .workloadEntry(let entry): entry.validate(at: path, into: &findings)
+        case .pod, .secret, .namespace: break
         }
     }
 
@@ -21,7 +22,7 @@ extension Resource {
         } else if !NameSyntax.isObjectName(id.name) {
             findings.error(path["name"], "\(id.name) is no name for a \(id.kind.rawValue). \(syntax), or dots between.")
         }
-        if !NameSyntax.isNamespace(id.namespace) {
+        if !id.kind.isClusterScoped, !NameSyntax.isNamespace(id.namespace) {
             findings.error(path["namespace"], "\(id.namespace) is no namespace. \(syntax), at most 63.")
         }
     }

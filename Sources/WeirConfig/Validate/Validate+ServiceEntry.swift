@@ -128,3 +128,11 @@ extension ServiceEntry {
         }
     }
 }
+
+extension WorkloadEndpoint {
+    /// The rules of a WorkloadEntry, which no ServiceEntry is beside.
+    func validate(at path: FieldPath, into findings: inout Findings) {
+        findings.checkLabels(labels, path["labels"])
+        for (name, port) in ports.sorted(by: { $0.key < $1.key }) { findings.checkPort(port, path["ports"][name]) }
+    }
+}

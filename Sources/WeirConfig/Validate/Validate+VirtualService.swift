@@ -5,7 +5,7 @@ extension VirtualService {
             GatewayReference.validate(name, at: path["gateways"][index], into: &findings)
         }
         if hosts.isEmpty { validateDelegate(at: path, into: &findings) }
-        if http.isEmpty, tlsRouteCount == 0, tcpRouteCount == 0 {
+        if http.isEmpty, tls.isEmpty, tcp.isEmpty {
             findings.error(path["http"], "There are no routes. Write at least one entry under http.")
         }
         for (index, route) in http.enumerated() { route.validate(at: path["http"][index], into: &findings) }
@@ -37,9 +37,9 @@ extension VirtualService {
     private func validateDelegate(at path: FieldPath, into findings: inout Findings) {
         if !gateways.isEmpty {
             findings.error(path["hosts"], "The VirtualService has no hosts. Write at least one host it serves.")
-        } else if tlsRouteCount > 0 || tcpRouteCount > 0 {
+        } else if !tls.isEmpty || !tcp.isEmpty {
             findings.error(path["hosts"], "A VirtualService without hosts has http routes only. Write hosts.")
-        } else if http.contains(where: { $0.notHonoured.contains("delegate") }) {
+        } else if http.contains(where: { $0.delegate != nil }) {
             findings.error(path["http"], "A delegate cannot delegate again. Write its routes here, or add hosts.")
         } else if !http.isEmpty {
             findings.info(

@@ -72,7 +72,7 @@ import WeirConfig
         let route = try #require(service?.http.first)
         #expect(service?.gateways == ["infra/public", "mesh"])
         #expect(service?.exportTo == ["*"])
-        #expect(service?.tcpRouteCount == 1)
+        #expect(service?.tcp.count == 1)
         #expect(
             route.route.map(\.destination) == [
                 Destination(host: "a", subset: "v1", port: 8080), Destination(host: "b"),
@@ -83,7 +83,8 @@ import WeirConfig
 
     @Test func namesTheFieldsItDoesNotActOnAndWarnsOfEachOnce() throws {
         let fields = [
-            "rewrite: {uri: /}", "timeout: 5s", "retries: {attempts: 3}", "fault: {}", "mirror: {host: a}",
+            "rewrite: {uri: /}", "timeout: 5s", "retries: {attempts: 3}", "fault: {abort: {httpStatus: 500}}",
+            "mirror: {host: a}",
             "mirrorPercentage: {value: 5}", "corsPolicy: {}", "headers: {}",
         ]
         let yaml = """
@@ -97,7 +98,7 @@ import WeirConfig
             \(fields.joined(separator: "\n").indented(4))
             """
         let document = decodeOne(yaml)
-        let names = ["headers", "rewrite", "timeout", "retries", "fault", "mirror", "mirrorPercentage", "corsPolicy"]
+        let names = ["rewrite", "corsPolicy", "headers", "timeout", "retries", "fault", "mirror", "mirrorPercentage"]
         #expect(try service(yaml)?.http.first?.notHonoured == names)
         #expect(document.diagnostics.count == 9)
         #expect(document.diagnostics.allSatisfy { $0.code == .fieldNotHonoured && $0.severity == .warning })

@@ -35,8 +35,8 @@ import WeirConfig
         Rule(
             "two algorithms", policy("loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}"),
             [
-                "error 6 spec.trafficPolicy.loadBalancer.simple",
                 "warning WEIR0003 6 spec.trafficPolicy.loadBalancer.consistentHash",
+                "error 6 spec.trafficPolicy.loadBalancer.simple",
             ]),
         Rule(
             "a hash", policy("loadBalancer: {consistentHash: {useSourceIp: true}}"),
@@ -84,13 +84,13 @@ import WeirConfig
     }
 
     @Test(arguments: [
-        ("simple: ROUND_ROBIN", TrafficPolicy.LoadBalancer.roundRobin), ("simple: RANDOM", .random),
+        ("simple: ROUND_ROBIN", TrafficPolicy.LoadBalancer.Simple.roundRobin), ("simple: RANDOM", .random),
         ("simple: LEAST_CONN", .leastRequest), ("simple: LEAST_REQUEST", .leastRequest),
         ("simple: UNSPECIFIED", .leastRequest), ("localityLbSetting: {enabled: true}", .leastRequest),
-        ("simple: PASSTHROUGH", .other), ("consistentHash: {httpHeaderName: x}", .other),
+        ("simple: PASSTHROUGH", .passthrough), ("consistentHash: {httpHeaderName: x}", .leastRequest),
     ])
-    func readsTheAlgorithm(text: String, expected: TrafficPolicy.LoadBalancer) throws {
-        #expect(try policy(Self.policy("loadBalancer: {\(text)}"))?.loadBalancer == expected)
+    func readsTheAlgorithm(text: String, expected: TrafficPolicy.LoadBalancer.Simple) throws {
+        #expect(try policy(Self.policy("loadBalancer: {\(text)}"))?.loadBalancer?.simple == expected)
     }
 
     @Test func prefersTheIdleTimeoutOfHTTPAndKnowsNever() throws {

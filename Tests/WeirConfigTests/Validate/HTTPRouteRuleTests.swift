@@ -44,7 +44,8 @@ import WeirConfig
                 "error 8 spec.http[0].rewrite",
             ]),
         Rule(
-            "two ways of mirroring", route("mirror: {host: a}\nmirrors: []\nroute: [{destination: {host: a}}]"),
+            "two ways of mirroring",
+            route("mirror: {host: a}\nmirrors: [{destination: {host: a}}]\nroute: [{destination: {host: a}}]"),
             [
                 "warning WEIR0003 7 spec.http[0].mirror", "warning WEIR0003 8 spec.http[0].mirrors",
                 "error 8 spec.http[0].mirrors",

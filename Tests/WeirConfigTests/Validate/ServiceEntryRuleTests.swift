@@ -47,7 +47,10 @@ import WeirConfig
 
     private static let endpointRules: [Rule] = [
         Rule(
-            "an address", endpoint("address: 10.0.0.1, ports: {http: 8080}, labels: {v: \"1\"}, weight: 0, network: n")),
+            "an address", endpoint("address: 10.0.0.1, ports: {http: 8080}, labels: {v: \"1\"}, weight: 0")),
+        Rule(
+            "what a mesh needs", endpoint("address: 10.0.0.1, network: n, serviceAccount: a"),
+            ["info WEIR0009 8 spec.endpoints[0].network", "info WEIR0009 8 spec.endpoints[0].serviceAccount"]),
         Rule("an IPv6 address", endpoint("address: \"fd00::1\"")),
         Rule("a socket", endpoint("address: unix:///run/a.sock")),
         Rule(
@@ -90,7 +93,9 @@ import WeirConfig
             "a selector and endpoints",
             entry("hosts: [a.b]\nresolution: STATIC\nworkloadSelector: {}\nendpoints: [{address: 10.0.0.1}]"),
             ["warning WEIR0003 7 spec.workloadSelector", "error 7 spec.workloadSelector"]),
-        Rule("what means nothing here", entry("hosts: [a.b]\nlocation: MESH_EXTERNAL\naddresses: [10.0.0.1]")),
+        Rule(
+            "what means nothing here", entry("hosts: [a.b]\nlocation: MESH_EXTERNAL\naddresses: [10.0.0.1]"),
+            ["info WEIR0009 7 spec.addresses", "info WEIR0009 6 spec.location"]),
         Rule("exported to nobody", entry("hosts: [a.b]\nexportTo: [\"~\"]"), ["warning WEIR0003 6 spec.exportTo"]),
         Rule(
             "names of certificates", entry("hosts: [a.b]\nsubjectAltNames: [a]"),

@@ -1,0 +1,111 @@
+extension TrafficPolicy.ConnectionPoolSettings {
+    init(_ reader: FieldReader) {
+        var fields = reader
+        tcp = fields.mapping("tcp").map(TCP.init)
+        http = fields.mapping("http").map(HTTP.init)
+        fields.finish()
+    }
+}
+
+extension FieldReader {
+    /// A limit that this version does not hold to; 0 means none.
+    fileprivate mutating func unservedLimit(_ name: String, _ consequence: String) -> Int? {
+        limit(unserved(name, consequence))
+    }
+
+    private func limit(_ value: FieldValue?) -> Int? {
+        let number = value?.integer(0...Int(Int32.max))
+        return number == 0 ? nil : number
+    }
+}
+
+extension TrafficPolicy.ConnectionPoolSettings.TCP {
+    fileprivate init(_ reader: FieldReader) {
+        var fields = reader
+        connectTimeoutMilliseconds = fields.milliseconds("connectTimeout")
+        idleTimeoutMilliseconds = fields.take("idleTimeout")?.milliseconds(zeroAllowed: true)
+        maxConnections = fields.unservedLimit("maxConnections", "the number of connections is not limited")
+        tcpKeepalive = fields.unserved("tcpKeepalive", "the system's own settings hold")?.mapping().map(
+            TrafficPolicy.ConnectionPoolSettings.Keepalive.init)
+        maxConnectionDurationMilliseconds = fields.unserved(
+            "maxConnectionDuration", "connections have no age limit")?.milliseconds()
+        fields.finish()
+    }
+}
+
+extension TrafficPolicy.ConnectionPoolSettings.Keepalive {
+    fileprivate init(_ reader: FieldReader) {
+        var fields = reader
+        probes = fields.integer("probes", 0...Int(UInt32.max))
+        timeMilliseconds = fields.milliseconds("time")
+        intervalMilliseconds = fields.milliseconds("interval")
+        fields.finish()
+    }
+}
+
+extension TrafficPolicy.ConnectionPoolSettings.HTTP {
+    fileprivate init(_ reader: FieldReader) {
+        var fields = reader
+        idleTimeoutMilliseconds = fields.milliseconds("idleTimeout")
+        http1MaxPendingRequests = fields.unservedLimit("http1MaxPendingRequests", "there is no such limit")
+        http2MaxRequests = fields.unservedLimit("http2MaxRequests", "there is no such limit")
+        maxRequestsPerConnection = fields.unservedLimit("maxRequestsPerConnection", "there is no such limit")
+        maxRetries = fields.unservedLimit("maxRetries", "there is no such limit")
+        let consequence = "requests go out as HTTP/1.1"
+        maxConcurrentStreams = fields.unservedLimit("maxConcurrentStreams", consequence)
+        http2KeepAlive = fields.unserved("http2KeepAlive", consequence)?.mapping().map(
+            TrafficPolicy.ConnectionPoolSettings.HTTP2KeepAlive.init)
+        let policy = fields.unserved("h2UpgradePolicy", consequence)
+        h2UpgradePolicy = policy?.word(of: "h2UpgradePolicy", as: H2Policy.self) ?? .default
+        useClientProtocol = fields.unserved("useClientProtocol", consequence)?.flag() ?? false
+        fields.finish()
+    }
+
+    private typealias H2Policy = TrafficPolicy.ConnectionPoolSettings.H2UpgradePolicy
+}
+
+extension TrafficPolicy.ConnectionPoolSettings.HTTP2KeepAlive {
+    fileprivate init(_ reader: FieldReader) {
+        var fields = reader
+        intervalMilliseconds = fields.milliseconds("interval")
+        timeoutMilliseconds = fields.milliseconds("timeout")
+        fields.finish()
+    }
+}
+
+extension TrafficPolicy.OutlierDetection {
+    init(_ reader: FieldReader) {
+        var fields = reader
+        if let value = fields.take("consecutiveErrors") {
+            _ = value.integer(Weight.decodable)
+            value.warn(.schemaWarning, "consecutiveErrors is deprecated and not looked at. Write consecutive5xxErrors.")
+        }
+        splitExternalLocalOriginErrors = fields.flag("splitExternalLocalOriginErrors") ?? false
+        let count = 0...Int(UInt32.max)
+        consecutiveLocalOriginFailures = fields.integer("consecutiveLocalOriginFailures", count)
+        consecutiveGatewayErrors = fields.integer("consecutiveGatewayErrors", count)
+        consecutive5xxErrors = fields.integer("consecutive5xxErrors", count)
+        intervalMilliseconds = fields.milliseconds("interval")
+        baseEjectionTimeMilliseconds = fields.milliseconds("baseEjectionTime")
+        maxEjectionPercent = fields.integer("maxEjectionPercent", Weight.decodable)
+        minHealthPercent = fields.integer("minHealthPercent", Weight.decodable)
+        httpErrorCodes = fields.items("outlierDetectionHttpErrorCodes").compactMap { $0.integer(count) }
+        fields.finish()
+    }
+}
+
+extension TrafficPolicy.ClientTLS {
+    init(_ reader: FieldReader) {
+        var fields = reader
+        mode = fields.word("mode", as: Mode.self) ?? .disable
+        clientCertificate = fields.filledText("clientCertificate")
+        privateKey = fields.filledText("privateKey")
+        caCertificates = fields.filledText("caCertificates")
+        credentialName = fields.filledText("credentialName")
+        subjectAltNames = fields.texts("subjectAltNames")
+        sni = fields.filledText("sni")
+        insecureSkipVerify = fields.flag("insecureSkipVerify")
+        caCrl = fields.filledText("caCrl")
+        fields.finish()
+    }
+}
