@@ -35,33 +35,25 @@ import WeirConfig
         Rule(
             "two algorithms", policy("loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}"),
             [
-                "warning WEIR0003 6 spec.trafficPolicy.loadBalancer.consistentHash",
-                "error 6 spec.trafficPolicy.loadBalancer.simple",
+                "error 6 spec.trafficPolicy.loadBalancer.simple"
             ]),
         Rule(
-            "a hash", policy("loadBalancer: {consistentHash: {useSourceIp: true}}"),
-            ["warning WEIR0003 6 spec.trafficPolicy.loadBalancer.consistentHash"]),
+            "a hash", policy("loadBalancer: {consistentHash: {useSourceIp: true}}")),
         Rule(
-            "passed through", policy("loadBalancer: {simple: PASSTHROUGH}"),
-            ["warning WEIR0003 6 spec.trafficPolicy.loadBalancer.simple"]),
+            "passed through", policy("loadBalancer: {simple: PASSTHROUGH}")),
         Rule(
             "a port without number", policy("portLevelSettings: [{loadBalancer: {simple: RANDOM}}]"),
             ["error 6 spec.trafficPolicy.portLevelSettings[0].port.number"]),
         Rule(
             "what is not acted on",
             policy(
-                "tls: {mode: SIMPLE}, outlierDetection: {}, proxyProtocol: {}, connectionPool: {http: {maxRetries: 1}}"),
-            [
-                "warning WEIR0003 6 spec.trafficPolicy.connectionPool.http.maxRetries",
-                "warning WEIR0003 6 spec.trafficPolicy.outlierDetection", "warning WEIR0003 6 spec.trafficPolicy.tls",
-                "warning WEIR0003 6 spec.trafficPolicy.proxyProtocol",
-            ]),
+                "tls: {mode: SIMPLE}, outlierDetection: {}, proxyProtocol: {}, connectionPool: {http: {maxRetries: 1}}")
+        ),
         Rule(
-            "a workload selector", rule("host: a\nworkloadSelector: {matchLabels: {a: b}}"),
-            ["warning WEIR0003 6 spec.workloadSelector"]),
+            "a workload selector", rule("host: a\nworkloadSelector: {matchLabels: {a: b}}")),
         Rule(
             "a strange namespace", rule("host: a\nexportTo: [\"~\"]"),
-            ["warning WEIR0003 6 spec.exportTo", "error 6 spec.exportTo[0]"]),
+            ["error 6 spec.exportTo[0]"]),
     ]
 
     @Test(arguments: rules)

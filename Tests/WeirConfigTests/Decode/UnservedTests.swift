@@ -1,0 +1,149 @@
+import Testing
+import WeirConfig
+
+/// Fields that are read and not acted on by this version are reported, each where it stands.
+///
+/// Whoever serves one takes its row out.
+@Suite struct UnservedTests {
+    private struct Case: CustomTestStringConvertible {
+        var field: String
+        var yaml: String
+        var path: String
+        var testDescription: String { field }
+    }
+
+    private static func document(_ kind: String, _ spec: String) -> String {
+        """
+        apiVersion: networking.istio.io/v1
+        kind: \(kind)
+        metadata: {name: a}
+        spec:
+        \(spec.indented(2))
+        """
+    }
+
+    private static func virtualService(_ field: String, _ value: String) -> Case {
+        let yaml = document(
+            "VirtualService", "hosts: [a.b]\nhttp: [{route: [{destination: {host: a}}]}]\n\(field): \(value)")
+        return Case(field: field, yaml: yaml, path: "spec.\(field)")
+    }
+
+    private static func route(_ field: String, _ value: String, isAction: Bool = false) -> Case {
+        let action = isAction ? "" : "route: [{destination: {host: a}}], "
+        let yaml = document("VirtualService", "hosts: [a.b]\nhttp: [{\(action)\(field): \(value)}]")
+        return Case(field: field, yaml: yaml, path: "spec.http[0].\(field)")
+    }
+
+    private static func match(_ field: String, _ value: String) -> Case {
+        let entry = "match: [{\(field): \(value)}], route: [{destination: {host: a}}]"
+        let yaml = document("VirtualService", "hosts: [a.b]\nhttp: [{\(entry)}]")
+        return Case(field: field, yaml: yaml, path: "spec.http[0].match[0].\(field)")
+    }
+
+    private static func destination(_ field: String, _ value: String) -> Case {
+        let yaml = document(
+            "VirtualService", "hosts: [a.b]\nhttp: [{route: [{destination: {host: a}, \(field): \(value)}]}]")
+        return Case(field: field, yaml: yaml, path: "spec.http[0].route[0].\(field)")
+    }
+
+    private static func rule(_ field: String, _ value: String) -> Case {
+        Case(
+            field: field, yaml: document("DestinationRule", "host: a\n\(field): \(value)"), path: "spec.\(field)")
+    }
+
+    private static func policy(_ path: String, _ value: String) -> Case {
+        let names = path.split(separator: ".")
+        let text = names.reversed().reduce(value) { "{\($1): \($0)}" }
+        let yaml = document("DestinationRule", "host: a\ntrafficPolicy: \(text)")
+        return Case(field: path, yaml: yaml, path: "spec.trafficPolicy.\(path)")
+    }
+
+    private static func entry(_ field: String, _ value: String) -> Case {
+        let spec = "hosts: [a.b]\nports: [{number: 80, name: http, protocol: HTTP}]\n\(field): \(value)"
+        return Case(field: field, yaml: document("ServiceEntry", spec), path: "spec.\(field)")
+    }
+
+    private static func tls(_ field: String, _ value: String) -> Case {
+        let yaml = document(
+            "Gateway",
+            """
+            servers:
+            - port: {number: 443, name: https, protocol: HTTPS}
+              hosts: ["*"]
+              tls: {mode: MUTUAL, credentialName: a, \(field): \(value)}
+            """)
+        return Case(field: field, yaml: yaml, path: "spec.servers[0].tls.\(field)")
+    }
+
+    private static let virtualServices: [Case] = [
+        virtualService("tls", "[{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]"),
+        virtualService("tcp", "[{route: [{destination: {host: a}}]}]"),
+        virtualService("exportTo", "[.]"),
+        route("redirect", "{uri: /a}", isAction: true),
+        route("directResponse", "{status: 200}", isAction: true),
+        route("delegate", "{name: a}", isAction: true),
+        route("rewrite", "{uri: /a}"),
+        route("timeout", "1s"),
+        route("retries", "{attempts: 1}"),
+        route("fault", "{abort: {httpStatus: 500}}"),
+        route("mirror", "{host: b}"),
+        route("mirrors", "[{destination: {host: b}}]"),
+        route("mirrorPercentage", "{value: 5}"),
+        route("corsPolicy", "{}"),
+        route("headers", "{}"),
+        destination("headers", "{}"),
+        match("statPrefix", "a"),
+    ]
+
+    private static let destinationRules: [Case] = [
+        rule("workloadSelector", "{matchLabels: {a: b}}"),
+        rule("exportTo", "[.]"),
+        policy("loadBalancer.simple", "PASSTHROUGH"),
+        policy("loadBalancer.consistentHash", "{useSourceIp: true}"),
+        policy("loadBalancer.localityLbSetting", "{enabled: true}"),
+        policy("loadBalancer.zoneAwareLbSetting", "{enabled: true}"),
+        policy("loadBalancer.warmup", "{duration: 1s}"),
+        policy("loadBalancer.warmupDurationSecs", "1s"),
+        policy("outlierDetection", "{}"),
+        policy("tls", "{mode: SIMPLE}"),
+        policy("tunnel", "{targetHost: a.b, targetPort: 80}"),
+        policy("proxyProtocol", "{version: V2}"),
+        policy("retryBudget", "{percent: 10}"),
+        policy("connectionPool.tcp.maxConnections", "1"),
+        policy("connectionPool.tcp.maxConnectionDuration", "1s"),
+        policy("connectionPool.tcp.tcpKeepalive", "{time: 1s}"),
+        policy("connectionPool.http.http1MaxPendingRequests", "1"),
+        policy("connectionPool.http.http2MaxRequests", "1"),
+        policy("connectionPool.http.maxRequestsPerConnection", "1"),
+        policy("connectionPool.http.maxRetries", "1"),
+        policy("connectionPool.http.maxConcurrentStreams", "1"),
+        policy("connectionPool.http.http2KeepAlive", "{interval: 1s, timeout: 1s}"),
+        policy("connectionPool.http.h2UpgradePolicy", "UPGRADE"),
+        policy("connectionPool.http.useClientProtocol", "true"),
+    ]
+
+    private static let others: [Case] = [
+        entry("exportTo", "[.]"),
+        entry("resolution", "DNS"),
+        entry("resolution", "DNS_ROUND_ROBIN"),
+        entry("subjectAltNames", "[a]"),
+        entry("workloadSelector", "{labels: {a: b}}"),
+        tls("subjectAltNames", "[a]"),
+        tls("verifyCertificateSpki", "[a]"),
+        tls("verifyCertificateHash", "[a]"),
+        tls("insecureSkipVerify", "true"),
+        tls("minProtocolVersion", "TLSV1_3"),
+        tls("maxProtocolVersion", "TLSV1_3"),
+        tls("cipherSuites", "[AES128-SHA]"),
+    ]
+
+    @Test(arguments: virtualServices + destinationRules + others)
+    private func whatIsNotActedOnIsReportedWhereItStands(field: Case) {
+        #expect(unserved(field.yaml) == [field.path])
+        let findings = decodeAll(field.yaml).flatMap(\.diagnostics)
+        #expect(findings.allSatisfy { $0.severity != .error })
+        let report = findings.first { $0.code == .fieldNotHonoured }
+        #expect(report?.severity == .warning)
+        #expect(report?.message.contains(" is not acted on by this version; ") == true)
+    }
+}
