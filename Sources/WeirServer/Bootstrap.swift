@@ -37,6 +37,9 @@ package final class ServerHandle: Sendable {
 /// Made and run on one thread, the control thread.
 package final class Bootstrap {
     private let options: ServerOptions
+    private let logLevels: LogLevels
+    /// Writes for all parts.
+    private let baseLog: Logger
     private let log: Logger
     private let hooks: ServerHooks
     private let loop: ControlLoop
@@ -53,7 +56,9 @@ package final class Bootstrap {
     private var isReady = false
 
     package init(options: ServerOptions, log: Logger? = nil, hooks: ServerHooks = ServerHooks()) {
-        let log = log ?? Logger(level: options.logLevel)
+        baseLog = log ?? Logger(level: options.logLevel)
+        logLevels = LogLevels(baseLog.logLevel)
+        let log = logLevels.logger(.server, writingTo: baseLog)
         if options.takesSignals { Signals.block() } else { signal(SIGPIPE, SIG_IGN) }
         self.options = options
         self.log = log
@@ -133,16 +138,20 @@ package final class Bootstrap {
         return engine
     }
 
+    private func logger(_ part: LogPart) -> Logger { logLevels.logger(part, writingTo: baseLog) }
+
     private func openAccessLog() throws(SocketError) {
         guard let target = options.accessLog, let accessLog else { return }
-        accessLogWriter = try AccessLogWriter(try accessLog.get(), target: target, log: log)
+        accessLogWriter = try AccessLogWriter(try accessLog.get(), target: target, log: logger(.accessLog))
     }
 
     private func listen() throws(SocketError) {
         let metrics = MetricsServer(
             engine: engine, names: compiler.names, source: options.source,
             server: ServerMetrics(status: status, accessLog: accessLogWriter), servers: servers)
-        let admin = AdminServer(status: status, metrics: metrics)
+        let admin = AdminServer(
+            status: status, metrics: metrics, logging: LogSettings(levels: logLevels, log: logger(.admin)),
+            listings: ListingServer(engine: engine, status: status, servers: servers))
         let port = try servers.listen("\(options.admin)") { admin.answer($0) }
         let address = HostPort(host: options.admin.host, port: port)
         if let health = options.health {
@@ -161,7 +170,7 @@ package final class Bootstrap {
 
     private func serve() -> ExitStatus {
         let reload = Reload(
-            compiler: compiler, engine: engine, status: status, loop: loop, log: log,
+            compiler: compiler, engine: engine, status: status, loop: loop, log: logger(.config),
             live: { [unowned self] in becameLive($0) })
         engine.start()
         defer {
@@ -219,7 +228,7 @@ package final class Bootstrap {
         case SIGHUP:
             accessLogWriter?.reopen()
             let isDifferent = store.reload()
-            log.log(
+            logger(.config).log(
                 level: isDifferent ? .notice : .debug, "configuration read again",
                 metadata: ["reason": "SIGHUP", "changed": "\(isDifferent)"])
         case SIGINT: shutdown.request("SIGINT")

@@ -9,7 +9,7 @@ package enum HealthProbe {
     package static func ask(_ address: HostPort, limitSeconds: Double = limitSeconds) -> (isReady: Bool, text: String) {
         do throws(ProbeFailure) {
             let deadline = SystemClock.now + limitSeconds
-            let socket = try BlockingSocket(connecting: target(address), limitSeconds: limitSeconds)
+            let socket = try BlockingSocket(connecting: address.reachable, limitSeconds: limitSeconds)
             try socket.send("GET /healthz/ready HTTP/1.1\r\nhost: \(address)\r\nconnection: close\r\n\r\n")
             var answer: [UInt8] = []
             while !answer.contains(UInt8(ascii: "\n")) {
@@ -22,15 +22,6 @@ package enum HealthProbe {
             return line.hasPrefix("HTTP/1.1 200 ") ? (true, "ready") : (false, "not ready: \(line)")
         } catch {
             return (false, "not ready: \(address): \(error.description)")
-        }
-    }
-
-    /// A server that listens on every address is asked over the loopback.
-    private static func target(_ address: HostPort) -> HostPort {
-        switch address.host {
-        case "0.0.0.0", "localhost": HostPort(host: "127.0.0.1", port: address.port)
-        case "::": HostPort(host: "::1", port: address.port)
-        default: address
         }
     }
 }

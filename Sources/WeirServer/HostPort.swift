@@ -33,6 +33,15 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
+    /// Where to connect: a server that listens on every address is reached over the loopback.
+    var reachable: HostPort {
+        switch host {
+        case "0.0.0.0", "localhost": HostPort(host: "127.0.0.1", port: port)
+        case "::": HostPort(host: "::1", port: port)
+        default: self
+        }
+    }
+
     /// Whether it is an IPv4 or IPv6 address, not a name.
     package static func isNumeric(_ host: String) -> Bool {
         var room = in6_addr()

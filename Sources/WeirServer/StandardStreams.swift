@@ -11,4 +11,20 @@ package enum StandardStreams {
             _ = open("/dev/null", O_RDWR)
         }
     }
+    /// Writes to standard output, past stdio.
+    package static func print(_ text: String) { put(text, STDOUT_FILENO) }
+
+    /// Writes a line to standard error.
+    package static func complain(_ text: String) { put(text + "\n", STDERR_FILENO) }
+
+    /// All of it, unless nobody takes it.
+    private static func put(_ text: String, _ descriptor: Int32) {
+        let bytes = Array(text.utf8)
+        var written = 0
+        while written < bytes.count {
+            let length = bytes[written...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard length > 0 || errno == EINTR else { return }
+            written += max(0, length)
+        }
+    }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import WeirServer
 
 /// `weir healthcheck`.
@@ -19,8 +18,7 @@ struct Healthcheck: ParsableCommand {
         let outcome = HealthProbe.ask(try address())
         guard !outcome.isReady else { return print("ready") }
         print("not ready")
-        let reason = Array((outcome.text + "\n").utf8)
-        _ = write(STDERR_FILENO, reason, reason.count)
+        StandardStreams.complain(outcome.text)
         throw ExitStatus.failure.exitCode
     }
 

@@ -6,7 +6,11 @@ import WeirServer
 struct Weir: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir", abstract: "An ingress proxy that serves Istio's traffic resources without Istio.",
-        version: "weir \(weirVersion)", subcommands: [Serve.self, Healthcheck.self, Demo.self, Version.self])
+        version: "weir \(weirVersion)",
+        subcommands: [
+            Serve.self, Routes.self, Clusters.self, Endpoints.self, Listeners.self, Log.self, Healthcheck.self,
+            Demo.self, Version.self,
+        ])
 }
 
 /// `weir version`.

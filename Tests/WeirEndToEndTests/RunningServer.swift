@@ -139,10 +139,12 @@ final class RunningServer: Sendable {
     /// Where the metrics server listens, if there is to be one.
     var metricsAddress: HostPort? { state.withLock { $0.metrics } }
 
-    func adminClient() throws -> TestClient {
+    func adminClient() throws -> TestClient { try TestClient(port: try adminPort()) }
+
+    func adminPort() throws -> Int {
         guard let address = state.withLock({ $0.admin }) else {
             throw TestSocketError(description: "the admin server is not listening yet")
         }
-        return try TestClient(port: address.port)
+        return address.port
     }
 }

@@ -28,7 +28,9 @@ final class LogRecord: Sendable {
         }
 
         func log(event: LogEvent) {
-            let values = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }
+            let values = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map {
+                " \($0.key)=\($0.value)"
+            }
             record.kept.withLock { $0.append("\(event.level) \(event.message)" + values.joined()) }
         }
     }

@@ -84,7 +84,8 @@ extension VirtualHostPlan {
 }
 
 extension ClusterPlan {
-    fileprivate func describe() -> SnapshotDescription.Cluster {
+    /// In plain values; any thread but a worker.
+    package func describe() -> SnapshotDescription.Cluster {
         let policy =
             switch balancer {
             case .leastRequest: "LEAST_REQUEST"

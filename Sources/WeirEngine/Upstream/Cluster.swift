@@ -71,6 +71,18 @@ final class Cluster {
     var connectionCount: Int { endpoints.all.reduce(0) { $0 + $1.pool.connectionCount } }
     var idleCount: Int { endpoints.all.reduce(0) { $0 + $1.pool.idleCount } }
 
+    /// What some of its endpoints are doing, in the order of its plan.
+    func loads(from first: Int, most: Int) -> ClusterLoads {
+        let loads = endpoints.all.dropFirst(first).prefix(most).map { endpoint in
+            var load = EndpointLoad()
+            load.activeRequests = endpoint.active
+            load.connections = endpoint.pool.connectionCount
+            load.idleConnections = endpoint.pool.idleCount
+            return load
+        }
+        return ClusterLoads(plan: plan, first: first, loads: loads)
+    }
+
     /// Cuts every connection; only when the worker ends.
     func closeAll() {
         for endpoint in endpoints.all { endpoint.pool.closeAll() }

@@ -236,6 +236,16 @@ package final class Engine: Sendable {
         MetricGathering(mailboxes: mailboxes, names: names, execute: execute, done: reply).start()
     }
 
+    /// Asks every worker what its endpoints are doing and replies once with the sums.
+    ///
+    /// Summing and `reply` run where `execute` puts them, one step at a time. There is no reply once the engine has stopped.
+    package func gatherEndpoints(
+        execute: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+        _ reply: @escaping @Sendable (EndpointLoads) -> Void
+    ) {
+        EndpointGathering(mailboxes: mailboxes, execute: execute, done: reply).start()
+    }
+
     /// Stops accepting, closes idle connections, says `Connection: close` on what is being answered.
     ///
     /// The ticket's `done` runs once, on a worker's thread, when the last connection has gone; `giveUp` on the returned handle

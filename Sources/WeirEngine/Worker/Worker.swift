@@ -11,6 +11,8 @@ enum WorkerMessage: Sendable {
     case stats(StatsCollector)
     /// Copy the metrics' series from this number on.
     case series(MetricGathering, worker: Int, from: Int)
+    /// Tell what the endpoints from this place on are doing.
+    case endpoints(EndpointGathering, worker: Int, from: EndpointPosition)
     /// Stop accepting, close what is idle, say `Connection: close` on the rest; report when the last connection has gone.
     case drain(DrainTicket)
     /// Close everything and end the thread.
@@ -122,11 +124,32 @@ class Worker: ServerHost, AcceptorOwner {
             let copy = metrics.copy(from: first, most: MetricGathering.seriesPerReply)
             // The plain counts go with the last of the series.
             gathering.reply(copy, copy.isLast ? stats : nil, worker: worker)
+        case .endpoints(let gathering, let worker, let position):
+            let (parts, next) = endpointLoads(from: position, most: EndpointGathering.endpointsPerReply)
+            gathering.reply(parts, next: next, worker: worker)
         case .drain(let ticket):
             drain(ticket)
         case .stop:
             loop.stop()
         }
+    }
+
+    /// The load of the endpoints from a place on, and where to go on if that is not all.
+    private func endpointLoads(from start: EndpointPosition, most: Int) -> ([ClusterLoads], EndpointPosition?) {
+        var parts: [ClusterLoads] = []
+        var left = most
+        var position = start
+        while position.cluster < clusterCapacity {
+            if let cluster = clusters[position.cluster]?.takeUnretainedValue() {
+                let part = cluster.loads(from: position.endpoint, most: left)
+                if !part.loads.isEmpty { parts.append(part) }
+                left -= part.loads.count
+                position.endpoint += part.loads.count
+                if position.endpoint < cluster.plan.endpointCount { return (parts, position) }
+            }
+            position = EndpointPosition(cluster: position.cluster + 1)
+        }
+        return (parts, nil)
     }
 
     private var stats: EngineStats {

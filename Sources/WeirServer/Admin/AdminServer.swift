@@ -6,30 +6,37 @@ import WeirSources
 ///
 /// Answers on the admin thread; holds no sockets itself.
 package struct AdminServer: Sendable {
-    private static let endpoints = [
-        ("/ready", "200 once the first configuration is live on all workers, 503 before and while draining"),
-        ("/status", "generation, resources, listeners, problems and files, as JSON"),
-        ("/config_dump", "listeners, hosts, routes and clusters in force, as JSON"),
-        ("/stats/prometheus", "metrics, in Prometheus' text format"),
-    ]
+    private static let endpoints =
+        [
+            ("/ready", "200 once the first configuration is live on all workers, 503 before and while draining"),
+            ("/status", "generation, resources, listeners, problems and files, as JSON"),
+            ("/config_dump", "listeners, hosts, routes and clusters in force, as JSON"),
+            (LogSettings.path, "log levels, as JSON; PUT or POST ?level=debug or ?config=debug changes them"),
+            ("/stats/prometheus", "metrics, in Prometheus' text format"),
+        ] + ListingKind.allCases.map { ($0.path, $0.summary) }
 
     private let status: ServerStatus
     private let metrics: MetricsServer
+    private let logging: LogSettings
+    private let listings: ListingServer
 
-    package init(status: ServerStatus, metrics: MetricsServer) {
+    init(status: ServerStatus, metrics: MetricsServer, logging: LogSettings, listings: ListingServer) {
         self.status = status
         self.metrics = metrics
+        self.logging = logging
+        self.listings = listings
     }
 
     package func answer(_ request: LocalRequest) -> LocalResponse {
-        LocalAnswer.routed(request) { path in
+        if request.path == LogSettings.path { return logging.answer(request) }
+        return LocalAnswer.routed(request) { path in
             switch path {
             case "/": { .text(200, Self.index) }
             case "/ready": { LocalAnswer.readiness(of: status) }
             case "/status": { .json(StatusReport(status)) }
             case "/config_dump": { dump() }
             case "/stats/prometheus": { metrics.scrape() }
-            default: nil
+            default: listings.answer(path).map { answer in { answer(request) } }
             }
         }
     }
@@ -96,11 +103,19 @@ extension LocalResponse {
     }
 }
 
-/// JSON as people read it: indented, keys sorted, slashes plain.
+/// JSON with keys sorted and slashes plain.
 enum JSONText {
+    /// Without a line break.
+    static func line(_ value: some Encodable) -> [UInt8] { text(value, [.sortedKeys, .withoutEscapingSlashes]) }
+
+    /// As people read it: indented.
     static func pretty(_ value: some Encodable) -> [UInt8] {
+        text(value, [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    }
+
+    private static func text(_ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting) -> [UInt8] {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = formatting
         // Strings, integers and finite numbers always encode.
         guard let data = try? encoder.encode(value) else { preconditionFailure("a report that is no JSON") }
         return Array(data)

@@ -163,7 +163,7 @@ package struct BookinfoDemo {
 enum Screen {
     static let isTerminal = isatty(STDOUT_FILENO) == 1
 
-    static func show(_ text: String) { put(text + "\n") }
+    static func show(_ text: String) { StandardStreams.print(text + "\n") }
 
     /// On a terminal the lines replace those drawn last; elsewhere they follow, with an empty line between.
     static func redraw(_ lines: [String], over: Bool) {
@@ -178,15 +178,5 @@ enum Screen {
             if byte == UInt8(ascii: "\n") { return true }
         }
         return false
-    }
-
-    private static func put(_ text: String) {
-        let bytes = Array(text.utf8)
-        var written = 0
-        while written < bytes.count {
-            let length = bytes[written...].withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            guard length > 0 || errno == EINTR else { return }
-            written += max(0, length)
-        }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Testing
 import WeirCompiler
 import WeirConfig
@@ -13,10 +14,15 @@ import WeirSources
 
     private func answer(_ path: String, method: String = "GET") -> LocalAnswerText {
         let request = LocalRequest(method: method, path: path, query: "", headers: [])
+        let engine = Engine(options: EngineOptions())
+        let servers = LocalServers(name: "test")
         let metrics = MetricsServer(
-            engine: Engine(options: EngineOptions()), names: DestinationNames(), source: SourceLabels(),
-            server: ServerMetrics(status: status), servers: LocalServers(name: "test"))
-        return LocalAnswerText(AdminServer(status: status, metrics: metrics).answer(request))
+            engine: engine, names: DestinationNames(), source: SourceLabels(),
+            server: ServerMetrics(status: status), servers: servers)
+        let logging = LogSettings(levels: LogLevels(.info), log: LogRecord().logger)
+        let listings = ListingServer(engine: engine, status: status, servers: servers)
+        return LocalAnswerText(
+            AdminServer(status: status, metrics: metrics, logging: logging, listings: listings).answer(request))
     }
 
     private func health(_ path: String) -> LocalAnswerText {
@@ -111,7 +117,8 @@ import WeirSources
     }
 
     @Test func theIndexNamesTheEndpoints() {
-        for path in ["/ready", "/status", "/config_dump", "/stats/prometheus"] {
+        let paths = ["/ready", "/status", "/config_dump", "/logging", "/stats/prometheus"]
+        for path in paths + ["/routes", "/clusters", "/endpoints", "/listeners"] {
             #expect(answer("/").text.contains(path))
         }
     }

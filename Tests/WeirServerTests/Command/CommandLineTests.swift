@@ -70,7 +70,9 @@ import WeirServer
         ["serve", "--config", "a", "--access-log", ""], ["serve", "--config", "a", "--access-log-format", ""],
         ["serve", "--config", "a", "--access-log-format", "%NOPE%"],
         ["serve", "--config", "a", "--kubernetes"], ["serve", "a"], ["healthcheck", "--health", "x"],
-        ["healthcheck", "--health", "127.0.0.1:0"], ["demo", "--port", "0"], ["nonsense"],
+        ["healthcheck", "--health", "127.0.0.1:0"], ["routes", "--admin", "127.0.0.1:0"], ["routes", "-o", "yaml"],
+        ["clusters", "--port", "http"], ["endpoints", "x"], ["log", "--level", "loud"],
+        ["log", "--level", "nobody=info"], ["demo", "--port", "0"], ["nonsense"],
     ])
     func whatIsWrongIsAUsageError(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try Weir.parseAsRoot(arguments) }

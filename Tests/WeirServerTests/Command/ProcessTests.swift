@@ -151,6 +151,22 @@ import WeirTestSupport
         #expect(outcome.text.contains("no answer in time"))
     }
 
+    @Test func commandsShowARunningProcess() throws {
+        let server = try serve()
+        let admin = ["--admin", "127.0.0.1:\(server.admin)"]
+        let listeners = try WeirProcess(["listeners"] + admin)
+        #expect(try listeners.status() == 0)
+        #expect(listeners.output.contains("Route: http.\(server.port)"))
+        let log = try WeirProcess(["log", "--level", "config=debug", "-o", "json"] + admin)
+        #expect(try log.status() == 0)
+        #expect(log.output.contains("\"config\" : \"debug\""))
+        server.process.signal(SIGTERM)
+        #expect(try server.process.status() == 0)
+        let after = try WeirProcess(["routes"] + admin)
+        #expect(try after.status() == 1)
+        #expect(after.log.contains("No running Weir answers at 127.0.0.1:\(server.admin)"))
+    }
+
     @Test func usageErrorsAndVersions() throws {
         #expect(try WeirProcess(["serve"]).status() == 64)
         #expect(try WeirProcess(["serve", "--config", "/", "--metrics", "nowhere"]).status() == 64)

@@ -1,0 +1,117 @@
+/// One route in the order requests are tried on it: a row of `/routes`.
+struct RouteRow: Codable, Hashable {
+    struct Destination: Codable, Hashable {
+        var cluster: String
+        /// As written; the share is this of the sum over the route's destinations.
+        var weight: Int
+        /// There is no such cluster: requests get a 503.
+        var missing: Bool?
+    }
+
+    struct Place: Codable, Hashable {
+        var order: Int
+        var resource: String
+        var file: String
+        var line: Int
+    }
+
+    /// Of the route table, as Istio names it: `http.<port>`.
+    var name: String
+    var port: Int
+    /// Where the listener is bound, if the Gateway says.
+    var bind: String?
+    /// `<domain>:<port>`.
+    var virtualHost: String
+    var domains: [String]
+    /// Place within the virtual host, from 1.
+    var order: Int
+    /// In short, as tables show it: `/get*`.
+    var match: String
+    /// One text a condition.
+    var conditions: [String]
+    /// Istio's route name, if there is one.
+    var routeName: String?
+    /// `Kind namespace/name`.
+    var resource: String
+    var file: String
+    var line: Int
+    var destinations: [Destination]
+    /// The earlier route that takes every request this one could take.
+    var shadowedBy: Place?
+}
+
+/// One cluster: a row of `/clusters`.
+struct ClusterRow: Codable, Hashable {
+    /// `outbound|<port>|<subset>|<fqdn>`.
+    var name: String
+    var fqdn: String
+    var port: Int
+    var subset: String?
+    var direction: String
+    /// How its endpoints are found, in Envoy's words: EDS, STATIC, STRICT_DNS, LOGICAL_DNS.
+    var type: String?
+    /// `name.namespace` of the DestinationRule in force.
+    var destinationRule: String?
+    var balancer: String
+    var endpoints: Int
+    var connectTimeoutMilliseconds: Int
+    var idleTimeoutMilliseconds: Int
+}
+
+/// One endpoint of a cluster: a row of `/endpoints`.
+struct EndpointRow: Codable, Hashable {
+    /// `ip:port` or the path of a unix socket.
+    var endpoint: String
+    /// HEALTHY, DRAINING or UNHEALTHY.
+    var status: String
+    /// OK or FAILED.
+    var outlierCheck: String
+    var cluster: String
+    var weight: Int
+    /// Over all workers, at the moment each was asked.
+    var activeRequests: Int
+    var connections: Int
+    var idleConnections: Int
+}
+
+/// One listener: a row of `/listeners`.
+struct ListenerRow: Codable, Hashable {
+    /// Where it listens; `*` = every address, IPv4 and IPv6.
+    var address: String
+    /// As the Gateway declares it.
+    var port: Int
+    var localPort: Int
+    /// Which connections: `ALL`.
+    var match: String
+    /// `Route: <name of the route table>`.
+    var destination: String
+    var virtualHosts: Int
+    var listening: Bool
+    /// Why it does not listen.
+    var problem: String?
+}
+
+/// What the answers of the listings hold; `Row` under the listing's name.
+struct ListingDocument<Row: Codable>: Decodable {
+    /// The configuration listed.
+    let generation: UInt64
+    let rows: [Row]
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Key.self)
+        generation = try values.decode(UInt64.self, forKey: Key(stringValue: "generation"))
+        guard let key = values.allKeys.first(where: { $0.stringValue != "generation" }) else {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(codingPath: [], debugDescription: "a listing without rows"))
+        }
+        rows = try values.decode([Row].self, forKey: key)
+    }
+}

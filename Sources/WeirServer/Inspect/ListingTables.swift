@@ -1,0 +1,94 @@
+/// The listings as people read them: columns as `istioctl proxy-config` has them, and what only Weir knows behind.
+enum ListingTables {
+    static func routes(_ rows: [RouteRow]) -> TextTable {
+        var table = TextTable([
+            ("NAME", .left), ("VHOST NAME", .left), ("DOMAINS", .left), ("MATCH", .left), ("VIRTUAL SERVICE", .left),
+            ("DESTINATION", .left), ("WEIGHT", .right), ("SOURCE", .left), ("NOTE", .left),
+        ])
+        for row in rows {
+            let destinations = destinations(row)
+            table.add([
+                row.name, row.virtualHost, row.domains.joined(separator: ", "), row.match, shortName(row.resource),
+                destinations.first?.cluster ?? "-", destinations.first?.share ?? "", "\(row.file):\(row.line)",
+                note(row),
+            ])
+            for destination in destinations.dropFirst() {
+                table.add(["", "", "", "", "", destination.cluster, destination.share])
+            }
+        }
+        return table
+    }
+
+    private static func destinations(_ row: RouteRow) -> [(cluster: String, share: String)] {
+        let total = row.destinations.reduce(0) { $0 + $1.weight }
+        return row.destinations.map { destination in
+            let cluster = destination.cluster + (destination.missing == true ? " (missing)" : "")
+            return (cluster, share(destination.weight, of: total))
+        }
+    }
+
+    /// Percent, with a digit behind the point where the share is no whole number of them.
+    static func share(_ weight: Int, of total: Int) -> String {
+        guard total > 0 else { return "0%" }
+        let tenths = (weight * 1000 + total / 2) / total
+        // A share that is not zero must not look so.
+        if tenths == 0, weight > 0 { return "<0.1%" }
+        return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(tenths % 10)%"
+    }
+
+    private static func note(_ row: RouteRow) -> String {
+        guard let shadow = row.shadowedBy else { return "" }
+        let owner = shadow.resource == row.resource ? "" : " (\(shortName(shadow.resource)))"
+        return "SHADOWED by \(shadow.file):\(shadow.line)\(owner)"
+    }
+
+    /// `name.namespace` of `Kind namespace/name`.
+    private static func shortName(_ resource: String) -> String {
+        guard let path = resource.split(separator: " ").last, let slash = path.firstIndex(of: "/") else {
+            return resource
+        }
+        return "\(path[path.index(after: slash)...]).\(path[..<slash])"
+    }
+
+    static func clusters(_ rows: [ClusterRow]) -> TextTable {
+        var table = TextTable([
+            ("SERVICE FQDN", .left), ("PORT", .right), ("SUBSET", .left), ("DIRECTION", .left), ("TYPE", .left),
+            ("DESTINATION RULE", .left), ("BALANCER", .left), ("ENDPOINTS", .right),
+        ])
+        for row in rows {
+            table.add([
+                row.fqdn, String(row.port), row.subset ?? "-", row.direction, row.type ?? "-",
+                row.destinationRule ?? "-", row.balancer, String(row.endpoints),
+            ])
+        }
+        return table
+    }
+
+    static func endpoints(_ rows: [EndpointRow]) -> TextTable {
+        var table = TextTable([
+            ("ENDPOINT", .left), ("STATUS", .left), ("OUTLIER CHECK", .left), ("CLUSTER", .left), ("WEIGHT", .right),
+            ("ACTIVE", .right), ("CONNECTIONS", .right), ("IDLE", .right),
+        ])
+        for row in rows {
+            table.add([
+                row.endpoint, row.status, row.outlierCheck, row.cluster, String(row.weight),
+                String(row.activeRequests), String(row.connections), String(row.idleConnections),
+            ])
+        }
+        return table
+    }
+
+    static func listeners(_ rows: [ListenerRow]) -> TextTable {
+        var table = TextTable([
+            ("ADDRESSES", .left), ("PORT", .right), ("MATCH", .left), ("DESTINATION", .left), ("LOCAL PORT", .right),
+            ("VHOSTS", .right), ("STATUS", .left),
+        ])
+        for row in rows {
+            table.add([
+                row.address, String(row.port), row.match, row.destination, String(row.localPort),
+                String(row.virtualHosts), row.listening ? "listening" : "FAILED: \(row.problem ?? "")",
+            ])
+        }
+        return table
+    }
+}
