@@ -30,7 +30,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of route (`one`, `hosts`, `headers`, `prefixes`), so many times."""
+    """One kind of route (`one`, `hosts`, `headers`, `prefixes`, `regexes`), so many times."""
 
     kind: str
     size: int = 1
@@ -49,7 +49,14 @@ class Table:
             return Target(tenant=f"tenant-{number}")
         if self.kind == "prefixes":
             return Target(path=f"{self.prefix(number)}item")
+        if self.kind == "regexes":
+            return Target(path=f"/api/service-{number}/item-{number % 10}")
         return Target()
+
+    @staticmethod
+    def regex(number):
+        """The pattern for a whole path of a route of the `regexes` kind."""
+        return f"/api/service-{number}/[a-z]+-[0-9]+"
 
     @staticmethod
     def prefix(number):

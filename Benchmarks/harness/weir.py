@@ -73,7 +73,8 @@ def configuration(table, listen, backend):
     parts.append(VIRTUAL_SERVICE.format(name="everything", host="*"))
     for number, target in enumerate(table.targets()):
         match = {"headers": f"headers: {{{TENANT_HEADER}: {{exact: {target.tenant}}}}}",
-                 "prefixes": f"uri: {{prefix: {table.prefix(number)}}}"}.get(table.kind, "uri: {prefix: /}")
+                 "prefixes": f"uri: {{prefix: {table.prefix(number)}}}",
+                 "regexes": f"uri: {{regex: '{table.regex(number)}'}}"}.get(table.kind, "uri: {prefix: /}")
         parts.append(ROUTE.format(match=match))
     return "".join(parts)
 

@@ -132,6 +132,9 @@ class Nginx(Proxy):
         if table.kind == "prefixes":
             locations = "\n".join(f"location {table.prefix(number)} {to_origin}" for number in range(table.size))
             return f"server {{ {entry}\n{locations}\n}}"
+        if table.kind == "regexes":
+            locations = "\n".join(f"location ~ ^{table.regex(number)}$ {to_origin}" for number in range(table.size))
+            return f"server {{ {entry}\n{locations}\n}}"
         if table.kind == "headers":
             values = "\n".join(f"{target.tenant} origin;" for target in targets)
             variable = "$http_" + routing.TENANT_HEADER.replace("-", "_")
@@ -141,11 +144,11 @@ class Nginx(Proxy):
 
 
 class HAProxy(Proxy):
-    """A map over hosts, header values or prefixes, as its manual advises for many."""
+    """A map over hosts, header values, prefixes or regexes, as its manual advises for many."""
 
     version_flag = "-v"
     MAPS = {"hosts": "req.hdr(host),lower,map_str", "headers": f"req.hdr({routing.TENANT_HEADER}),map_str",
-            "prefixes": "path,map_beg"}
+            "prefixes": "path,map_beg", "regexes": "path,map_reg"}
 
     def configure(self, setting, place):
         """Fills in haproxy.cfg and writes the map."""
@@ -164,6 +167,8 @@ class HAProxy(Proxy):
     @staticmethod
     def key(table, number, target):
         """What selects a route."""
+        if table.kind == "regexes":
+            return f"^{table.regex(number)}$"
         return {"hosts": target.host, "headers": target.tenant}.get(table.kind) or table.prefix(number)
 
     def output(self, place):
@@ -220,6 +225,8 @@ class Envoy(Proxy):
                        for target in table.targets()]
         if table.kind == "prefixes":
             matches = [{"prefix": table.prefix(number)} for number in range(table.size)]
+        if table.kind == "regexes":
+            matches = [{"safe_regex": {"regex": table.regex(number)}} for number in range(table.size)]
         return [{"name": "everything", "domains": ["*"], "routes": [route(match) for match in matches]}]
 
 

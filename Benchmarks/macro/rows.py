@@ -78,6 +78,7 @@ ROWS = [
     rotating("hosts", 10_000, "10,000 hosts"),
     rotating("headers", 1_000, "1,000 header routes"),
     rotating("prefixes", 1_000, "1,000 prefixes"),
+    rotating("regexes", 1_000, "1,000 regexes"),
     LoadRow("h2load", "GET, 128-byte body, 64 connections, made by h2load: an exact number of requests",
             Load(PLAIN, 64, client="h2load")),
     ReloadRow("reload", "GET, 128-byte body, 64 connections, a weight changed every 100 ms", Load(PLAIN, 64)),

@@ -60,6 +60,7 @@ TARGETS = [
       for other in (name, f"{name}+log")),
     CPURatio("16k", "nginx", 1.0),
     *(CPURatio(row, report.ONE_ROUTE, 1.1) for row in ("hosts", "headers", "prefixes")),
+    CPURatio("regexes", report.ONE_ROUTE, 1.5),
     ReloadRatio("reload", 1.5),
     IdleBytes("idle", "fresh"),
     IdleBytes("idle", "used"),

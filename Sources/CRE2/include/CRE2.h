@@ -12,6 +12,10 @@ weir_re2 *weir_re2_compile(const char *pattern, size_t length, char *error, size
 /// 1 when the pattern matches the whole text. One thread at a time per handle keeps RE2's cache lock uncontended.
 int weir_re2_full_match(const weir_re2 *re, const char *text, size_t length);
 void weir_re2_free(weir_re2 *re);
+
+/// Texts of at least two bytes that are part of everything the pattern matches once that is lower-cased: each is written
+/// behind the other into `texts`, ended by a NUL. Returns how many bytes were written; a text without room is left out.
+size_t weir_re2_needed_texts(const char *pattern, size_t length, char *texts, size_t texts_size);
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@ extension HotLoop {
         let everything = [RouteSpec(conditions: [MatchCondition(.path, .prefix("/"))])]
         let tenants = (0..<1_000).map { "tenant-\($0)" }
         let prefixes = (0..<1_000).map { "/api/service-\($0)/" }
+        let regexes = (0..<1_000).map { RegexSet(valid: "/api/service-\($0)/[a-z]+-[0-9]+") }
         let hosts = (0..<10_000).map { "shop-\($0).example.com" }
         return [
             lookup("find route, 1 host, 1 route", hosts: ["*"], routes: everything, [Question()]),
@@ -23,6 +24,10 @@ extension HotLoop {
                 "find route, 1,000 prefixes", hosts: ["*"],
                 routes: prefixes.map { RouteSpec(conditions: [MatchCondition(.path, .prefix($0))]) },
                 prefixes.map { Question(path: pinnedBytes("\($0)item")) }),
+            lookup(
+                "find route, 1,000 regexes", hosts: ["*"],
+                routes: regexes.map { RouteSpec(conditions: [MatchCondition(.path, .regex($0))]) },
+                prefixes.map { Question(path: pinnedBytes("\($0)item-7")) }),
             lookup(
                 "find route, 10,000 hosts", hosts: hosts, routes: everything,
                 hosts.map { Question(host: pinnedBytes($0)) }),
@@ -103,6 +108,16 @@ extension HotLoop {
                 }
                 return sum
             }
+        }
+    }
+}
+
+extension RegexSet {
+    fileprivate convenience init(valid pattern: String) {
+        do throws(Malformed) {
+            try self.init(pattern: pattern, workers: 1)
+        } catch {
+            preconditionFailure("\(pattern): \(error.reason)")
         }
     }
 }

@@ -8,6 +8,7 @@ package final class RegexSet: @unchecked Sendable {
     /// One handle a worker, owned.
     private let programs: UnsafeMutablePointer<OpaquePointer>
     private let count: Int
+    private let needed = Guarded<[String]?>(nil)
 
     /// A pattern RE2 does not take, in RE2's words.
     package struct Malformed: Error {
@@ -40,6 +41,43 @@ package final class RegexSet: @unchecked Sendable {
     /// The handles, for `RegexProgram`; valid while the set lives.
     var handles: UnsafeRawPointer { UnsafeRawPointer(programs) }
     var workers: Int { count }
+
+    /// Texts, lower-case, that are part of every match's lower-cased text.
+    ///
+    /// Asked for while a table is built, never on a request's path; found out once.
+    var neededTexts: [String] {
+        needed.withLock { known in
+            if let known { return known }
+            let texts = Self.findNeededTexts(pattern)
+            known = texts
+            return texts
+        }
+    }
+
+    private static func findNeededTexts(_ pattern: String) -> [String] {
+        // RE2 folds case as Unicode does, where a sign beyond ASCII may equal a letter of ASCII; a lookup folds ASCII alone.
+        guard pattern.utf8.allSatisfy({ $0 < 0x80 }), !ignoresCase(pattern) else { return [] }
+        var pattern = pattern
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { texts in
+            let used = pattern.withUTF8 { bytes in
+                bytes.withMemoryRebound(to: CChar.self) {
+                    $0.baseAddress.map { weir_re2_needed_texts($0, bytes.count, texts.baseAddress!, texts.count) } ?? 0
+                }
+            }
+            let written = texts[..<used].map { UInt8(bitPattern: $0) }
+            return written.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    /// Whether a group may switch case off: `(?i)`, `(?s-i:...)` and their like.
+    private static func ignoresCase(_ pattern: String) -> Bool {
+        let bytes = Array(pattern.utf8)
+        for start in bytes.indices.dropLast(2) where bytes[start...].starts(with: "(?".utf8) {
+            let flags = bytes[(start + 2)...].prefix { "imsU-".utf8.contains($0) }
+            if flags.contains(UInt8(ascii: "i")) { return true }
+        }
+        return false
+    }
 
     private static func compile(_ pattern: String) -> Result<OpaquePointer, Malformed> {
         var pattern = pattern

@@ -24,9 +24,15 @@ struct RouteIndex: ~Copyable {
         var lengthCount: Int32 = 0
     }
 
+    /// So many lists are tried before a lookup scans all routes instead.
+    ///
+    /// A text that repeats a filed gram a thousand times would otherwise have its regex run as often.
+    static let maxWalks = 128
+
     private let slots: UnsafeMutablePointer<Slot>
     private let slotMask: Int
     private let members: UnsafeMutablePointer<Int32>
+    private let count: Int32
     private let lengths: UnsafeMutablePointer<Int32>
     private let names: UnsafeMutablePointer<UInt64>
     private let nameMask: Int
@@ -37,8 +43,12 @@ struct RouteIndex: ~Copyable {
     private let folded: PathKeys
     private let hasQueryKeys: Bool
     private let hasAuthorityKeys: Bool
+    private let pathGrams: Gram.Lengths
+    private let authorityGrams: Gram.Lengths
+    private let headerGrams: Gram.Lengths
 
     init(_ routes: [[MatchCondition]]) {
+        count = Int32(routes.count)
         var builder = RouteIndexBuilder(routes)
         builder.file()
         slots = builder.makeSlots()
@@ -53,6 +63,9 @@ struct RouteIndex: ~Copyable {
         folded = builder.folded
         hasQueryKeys = builder.hasQueryKeys
         hasAuthorityKeys = builder.hasAuthorityKeys
+        pathGrams = builder.pathGrams
+        authorityGrams = builder.authorityGrams
+        headerGrams = builder.headerGrams
     }
 
     deinit {
@@ -66,7 +79,8 @@ struct RouteIndex: ~Copyable {
 
     /// The first route behind `after` whose conditions all hold, or -1.
     func next(after: Int32, _ request: UnsafePointer<RouteQuery>, _ matcher: RouteMatcher) -> Int32 {
-        var search = RouteSearch(after: after, request: request, matcher: matcher, members: UnsafePointer(members))
+        var search = RouteSearch(
+            after: after, request: request, matcher: matcher, members: UnsafePointer(members), count: count)
         if plain.hasExact || plain.lengthCount > 0 { probePath(plain, folded: false, &search) }
         if folded.hasExact || folded.lengthCount > 0 { probePath(folded, folded: true, &search) }
         if nameLengths != 0 { probeHeaders(&search) }
@@ -76,7 +90,14 @@ struct RouteIndex: ~Copyable {
             probe(hash.value, &search)
         }
         if hasQueryKeys { probeQuery(&search) }
+        if !pathGrams.isEmpty {
+            probeGrams(request.pointee.path, pathGrams, seed: RouteKey.exactPathSeed(folded: true), &search)
+        }
+        if !authorityGrams.isEmpty {
+            probeGrams(request.pointee.authority, authorityGrams, seed: RouteKey.authoritySeed, &search)
+        }
         search.walk(residual)
+        if search.walks > Self.maxWalks { search.scan() }
         return search.found
     }
 
@@ -120,8 +141,32 @@ struct RouteIndex: ~Copyable {
             var hash = ByteHash(seed: RouteKey.headerSeed)
             hash.add(field.pointee.nameBytes)
             guard isFiled(name: hash.value) else { continue }
+            if !headerGrams.isEmpty { probeGrams(field.pointee.valueBytes, headerGrams, seed: hash.value, &search) }
             hash.add(field.pointee.valueBytes)
             probe(hash.value, &search)
+        }
+    }
+
+    /// Every place of the text, once for each length that is filed.
+    private func probeGrams(
+        _ text: UnsafeRawBufferPointer, _ lengths: Gram.Lengths, seed: UInt64, _ search: inout RouteSearch
+    ) {
+        if lengths.contains(8) { probeGrams(of: UInt64.self, text, seed: seed, &search) }
+        if lengths.contains(4) { probeGrams(of: UInt32.self, text, seed: seed, &search) }
+        if lengths.contains(2) { probeGrams(of: UInt16.self, text, seed: seed, &search) }
+    }
+
+    @inline(__always)  // one loop for each of the three types
+    private func probeGrams<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+        of type: Word.Type, _ text: UnsafeRawBufferPointer, seed: UInt64, _ search: inout RouteSearch
+    ) {
+        guard let start = text.baseAddress else { return }
+        let length = MemoryLayout<Word>.size
+        var place = 0
+        while place &+ length <= text.count, search.walks <= Self.maxWalks {
+            let bytes = UInt64(start.loadUnaligned(fromByteOffset: place, as: Word.self))
+            probe(Gram.hash(bytes, length: UInt64(length), seed: seed), &search)
+            place &+= 1
         }
     }
 
@@ -152,9 +197,17 @@ struct RouteSearch {
     let request: UnsafePointer<RouteQuery>
     let matcher: RouteMatcher
     let members: UnsafePointer<Int32>
+    /// Of all routes.
+    let count: Int32
     private var best = Int32.max
+    /// Lists tried so far.
+    private(set) var walks = 0
 
-    init(after: Int32, request: UnsafePointer<RouteQuery>, matcher: RouteMatcher, members: UnsafePointer<Int32>) {
+    init(
+        after: Int32, request: UnsafePointer<RouteQuery>, matcher: RouteMatcher, members: UnsafePointer<Int32>,
+        count: Int32
+    ) {
+        self.count = count
         self.after = after
         self.request = request
         self.matcher = matcher
@@ -165,6 +218,7 @@ struct RouteSearch {
 
     /// Tries the routes of one list that lie between `after` and the best so far.
     mutating func walk(_ list: RouteIndex.List) {
+        walks &+= 1
         var position = Int(list.start)
         let end = position + Int(list.count)
         if after >= 0 { position = firstBehind(after, from: position, to: end) }
@@ -176,6 +230,15 @@ struct RouteSearch {
                 return
             }
             position += 1
+        }
+    }
+
+    /// Tries every route between `after` and the best so far.
+    mutating func scan() {
+        var route = after + 1
+        while route < min(best, count) {
+            if matcher.matches(route, request) { best = route }
+            route += 1
         }
     }
 

@@ -5,6 +5,15 @@ enum RouteKey: Hashable {
     case header(String, String)
     case authority(String)
     case query(String, String)
+    /// A few bytes, lower-case, that are part of whatever a regex matches.
+    case gram(GramSubject, String)
+
+    /// What a regex that is filed under grams looks at.
+    enum GramSubject: Hashable {
+        case path
+        case authority
+        case header(String)
+    }
 
     static let headerSeed: UInt64 = 1
     static let authoritySeed: UInt64 = 2
@@ -14,18 +23,19 @@ enum RouteKey: Hashable {
     @inline(__always)
     static func prefixSeed(folded: Bool) -> UInt64 { folded ? 6 : 7 }
 
-    /// The key a condition offers, if it is one that a lookup can compute from the request.
-    init?(_ condition: MatchCondition) {
-        guard !condition.negated else { return nil }
+    /// The keys a condition offers that a lookup can compute from the request: any one of them will do.
+    static func offers(of condition: MatchCondition) -> [RouteKey] {
+        guard !condition.negated else { return [] }
         let folded = condition.ignoresCase
         switch (condition.subject, condition.pattern) {
-        case (.path, .exact(let text)): self = .exactPath(folded ? text.asciiLowercased : text, folded: folded)
+        case (.path, .exact(let text)): return [.exactPath(folded ? text.asciiLowercased : text, folded: folded)]
         case (.path, .prefix(let text)) where !text.isEmpty:
-            self = .prefix(folded ? text.asciiLowercased : text, folded: folded)
-        case (.header(let name), .exact(let text)) where !folded: self = .header(name, text)
-        case (.authority, .exact(let text)) where !folded: self = .authority(text)
-        case (.query(let name), .exact(let text)) where !folded: self = .query(name, text)
-        default: return nil
+            return [.prefix(folded ? text.asciiLowercased : text, folded: folded)]
+        case (.header(let name), .exact(let text)) where !folded: return [.header(name, text)]
+        case (.authority, .exact(let text)) where !folded: return [.authority(text)]
+        case (.query(let name), .exact(let text)) where !folded: return [.query(name, text)]
+        case (let subject, .regex(let regex)): return GramSubject(subject).map { Gram.keys(of: regex, in: $0) } ?? []
+        default: return []
         }
     }
 
@@ -39,6 +49,18 @@ enum RouteKey: Hashable {
         case .exactPath(_, true): 4
         case .prefix(_, true): 5
         case .query: 6
+        case .gram(_, let text): 7 + Gram.lengths.count - text.utf8.count
+        }
+    }
+}
+
+extension RouteKey.GramSubject {
+    init?(_ subject: MatchCondition.Subject) {
+        switch subject {
+        case .path: self = .path
+        case .authority: self = .authority
+        case .header(let name): self = .header(name)
+        case .method, .scheme, .query: return nil
         }
     }
 }
@@ -58,6 +80,9 @@ struct RouteIndexBuilder {
     private(set) var folded = RouteIndex.PathKeys()
     private(set) var hasQueryKeys = false
     private(set) var hasAuthorityKeys = false
+    private(set) var pathGrams = Gram.Lengths()
+    private(set) var authorityGrams = Gram.Lengths()
+    private(set) var headerGrams = Gram.Lengths()
 
     init(_ routes: [[MatchCondition]]) {
         self.routes = routes
@@ -91,7 +116,7 @@ struct RouteIndexBuilder {
     /// For each route the key that the fewest routes offer.
     private func chooseKeys() -> [RouteKey?] {
         var popularity: [RouteKey: Int] = [:]
-        let offers = routes.map { route in route.compactMap { RouteKey($0) } }
+        let offers = routes.map { route in route.flatMap { RouteKey.offers(of: $0) } }
         for offer in offers {
             for key in offer { popularity[key, default: 0] += 1 }
         }
@@ -130,15 +155,36 @@ struct RouteIndexBuilder {
         case .prefix(let text, let folds):
             return prefixHash(Array(text.utf8), folded: folds)
         case .header(let name, let value):
-            nameHashes.insert(Self.hash([name], seed: RouteKey.headerSeed))
-            nameLengths |= 1 << UInt64(name.utf8.count & 63)
+            fileName(name)
             return Self.hash([name, value], seed: RouteKey.headerSeed)
+        case .gram(let subject, let text): return gramHash(subject, text)
         case .authority(let text):
             hasAuthorityKeys = true
             return Self.hash([text], seed: RouteKey.authoritySeed)
         case .query(let name, let value):
             hasQueryKeys = true
             return Self.hash([name, value], seed: RouteKey.querySeed)
+        }
+    }
+
+    private mutating func fileName(_ name: String) {
+        nameHashes.insert(Self.hash([name], seed: RouteKey.headerSeed))
+        nameLengths |= 1 << UInt64(name.utf8.count & 63)
+    }
+
+    private mutating func gramHash(_ subject: RouteKey.GramSubject, _ text: String) -> UInt64 {
+        let length = text.utf8.count
+        switch subject {
+        case .path:
+            pathGrams.insert(length)
+            return Gram.hash(text, seed: RouteKey.exactPathSeed(folded: true))
+        case .authority:
+            authorityGrams.insert(length)
+            return Gram.hash(text, seed: RouteKey.authoritySeed)
+        case .header(let name):
+            fileName(name)
+            headerGrams.insert(length)
+            return Gram.hash(text, seed: Self.hash([name], seed: RouteKey.headerSeed))
         }
     }
 

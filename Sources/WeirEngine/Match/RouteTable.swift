@@ -40,15 +40,17 @@ struct RouteTable: ~Copyable {
 
     /// Conditions of each route, in the order the routes are tried.
     ///
-    /// `indexAbove` is for tests.
-    init(_ routes: [[MatchCondition]], indexAbove: Int = RouteTable.scannedRoutes) {
+    /// `indexAbove` is for tests, and so is `filed`: an index made of other routes stands for a fault in it.
+    init(
+        _ routes: [[MatchCondition]], indexAbove: Int = RouteTable.scannedRoutes, filed: [[MatchCondition]]? = nil
+    ) {
         let builder = RouteTableBuilder(routes)
         count = Int32(routes.count)
         matcher = RouteMatcher(conditions: builder.conditions, spans: builder.spans)
         arena = builder.arena
         regexes = builder.regexes
         isIndexed = routes.count > indexAbove
-        index = RouteIndex(isIndexed ? routes : [])
+        index = RouteIndex(isIndexed ? filed ?? routes : [])
     }
 
     deinit {
