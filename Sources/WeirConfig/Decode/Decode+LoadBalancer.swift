@@ -85,18 +85,16 @@ extension TrafficPolicy.ConsistentHash {
     }
 
     private mutating func readAlgorithm(_ fields: inout FieldReader) {
-        let legacy = fields.take("minimumRingSize")
-        if let legacy, let size = legacy.integer(0...Int.max), size > 0 {
-            legacy.warn(
-                .schemaWarning, "minimumRingSize is deprecated here. Write ringHash: {minimumRingSize: \(size)}.")
-            algorithm = .ringHash(minimumRingSize: size)
-        }
         let ring = fields.take("ringHash")
         let maglev = fields.take("maglev")
-        if let ring, maglev != nil {
-            ring.refuse("A hash has one of ringHash and maglev. Keep one of them.")
-        } else if let legacy, ring != nil || maglev != nil {
-            legacy.refuse("minimumRingSize excludes ringHash and maglev. Remove it.")
+        if let ring, maglev != nil { ring.refuse("A hash has one of ringHash and maglev. Keep one of them.") }
+        if let legacy = fields.take("minimumRingSize"), let size = legacy.integer(0...Int.max), size > 0 {
+            let message = "minimumRingSize is deprecated here. Write ringHash: {minimumRingSize: \(size)}."
+            legacy.warn(.schemaWarning, message)
+            algorithm = .ringHash(minimumRingSize: size)
+            if ring != nil || maglev != nil {
+                legacy.refuse("minimumRingSize excludes ringHash and maglev. Remove it.")
+            }
         }
         if var ring = ring?.mapping() {
             let size = ring.integer("minimumRingSize", 0...Int.max) ?? 0

@@ -56,6 +56,8 @@ package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case hostNotInGateway = "IST0132"
     /// Accepted, but deprecated or likely wrong.
     case schemaWarning = "IST0133"
+    /// A port of a ServiceEntry that a mesh tells by its address alone.
+    case addressesRequired = "IST0134"
     /// Two servers cannot share a port.
     case conflictingGateways = "IST0145"
     /// A file that is no YAML, or cannot be read.

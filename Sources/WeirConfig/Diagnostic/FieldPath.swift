@@ -19,7 +19,7 @@ extension FieldPath: CustomStringConvertible {
             return "\(parent.description)[\(index)]"
         case .field(let parent, let name):
             // Label and Secret keys hold dots and slashes, which would read as steps of the path.
-            guard name.utf8.allSatisfy(Self.isPlain) else { return "\(parent.description)[\"\(name)\"]" }
+            guard !name.isEmpty, name.utf8.allSatisfy(Self.isPlain) else { return "\(parent.description)[\"\(name)\"]" }
             let prefix = parent.description
             return prefix.isEmpty ? name : "\(prefix).\(name)"
         }

@@ -34,6 +34,12 @@ struct Findings {
                 : "\(number) is no port. Write a number from 1 to 65535.")
     }
 
+    mutating func checkPercent(_ percent: Percent?, _ path: FieldPath, atLeast least: Double = 0) {
+        guard let value = percent?.value, value < 0 || value > 100 || (value > 0 && value < least) else { return }
+        let small = least > 0 ? ", and 0.0001 as the least above 0" : ""
+        error(path, "\(value) is no percentage. Write a number from 0 to 100\(small).")
+    }
+
     /// Label keys and values as Kubernetes takes them.
     mutating func checkLabels(_ labels: [String: String], _ path: FieldPath) {
         for (key, value) in labels.sorted(by: { $0.key < $1.key }) {

@@ -4,6 +4,16 @@ enum IPAddressSyntax {
         text.utf8.count <= 45 && (isIPv4(text) || isIPv6(text))
     }
 
+    /// An address, or a range of them: an address, a slash and how many bits they share.
+    static func isSubnet(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        let address = String(parts[0])
+        guard isAddress(address) else { return false }
+        guard parts.count == 2 else { return true }
+        guard parts[1].utf8.allSatisfy(isDigit), let bits = Int(parts[1]) else { return false }
+        return bits <= (address.contains(":") ? 128 : 32)
+    }
+
     /// Four decimal numbers up to 255, without leading zeros, which some readers take for octal.
     private static func isIPv4(_ text: some StringProtocol) -> Bool {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)

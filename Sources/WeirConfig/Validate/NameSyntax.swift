@@ -12,10 +12,18 @@ enum NameSyntax {
         return isAlphanumeric(last)
     }
 
-    /// DNS labels joined by dots, at most 255 characters.
+    /// DNS labels joined by dots, at most 255 characters, the last of several not all digits.
     ///
     /// A closing dot is allowed, as Istio allows it.
     static func isDomain(_ text: some StringProtocol) -> Bool {
+        guard isDottedName(text) else { return false }
+        // `10.0.0.300` is a mistyped address.
+        guard let dot = text.lastIndex(of: ".") else { return true }
+        let last = text[dot...].utf8.dropFirst()
+        return last.isEmpty || !last.allSatisfy { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+    }
+
+    private static func isDottedName(_ text: some StringProtocol) -> Bool {
         guard !text.isEmpty, text.utf8.count <= 255 else { return false }
         var labels = text.split(separator: ".", omittingEmptySubsequences: false)
         if labels.count > 1, labels.last?.isEmpty == true { labels.removeLast() }
@@ -30,7 +38,7 @@ enum NameSyntax {
 
     /// A Kubernetes object's name: a lower-case domain of at most 253 characters.
     static func isObjectName(_ text: String) -> Bool {
-        isDomain(text) && text.utf8.count <= 253 && text.utf8.last != UInt8(ascii: ".") && isLowercase(text)
+        isDottedName(text) && text.utf8.count <= 253 && text.utf8.last != UInt8(ascii: ".") && isLowercase(text)
     }
 
     /// A namespace's name: a lower-case label.
@@ -48,7 +56,7 @@ enum NameSyntax {
     static func isLabelKey(_ text: String) -> Bool {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let name = parts.last, !name.isEmpty, isLabelText(name) else { return false }
-        return parts.count == 1 || isDomain(parts[0])
+        return parts.count == 1 || isDottedName(parts[0])
     }
 
     /// May be empty.

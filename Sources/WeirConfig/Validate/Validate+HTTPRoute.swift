@@ -1,116 +1,121 @@
 extension HTTPRoute {
-    /// The written fields that say what happens to a request, beside `route`.
-    private var actions: [String] {
-        [
-            redirect.map { _ in "redirect" }, directResponse.map { _ in "directResponse" },
-            delegate.map { _ in "delegate" },
-        ]
-        .compactMap(\.self)
-    }
-
-    func validate(at path: FieldPath, into findings: inout Findings) {
-        validateAction(at: path, into: &findings)
-        if !mirrors.isEmpty, mirror != nil {
-            findings.error(path["mirrors"], "mirror and mirrors exclude each other. Keep mirrors.")
+    /// The routes of a VirtualService without hosts stand in another one's place.
+    func validate(at path: FieldPath, isDelegate: Bool, into findings: inout Findings) {
+        if delegate != nil {
+            validateDelegation(at: path, isDelegate: isDelegate, into: &findings)
+        } else {
+            validateAction(at: path, into: &findings)
         }
         for (index, match) in match.enumerated() { match.validate(at: path["match"][index], into: &findings) }
         for (index, destination) in route.enumerated() {
             destination.validate(at: path["route"][index], into: &findings)
         }
-        // Fewer than 2^32 destinations of 31-bit weights: the sum cannot overflow.
-        if route.count > 1, route.reduce(0, { $0 + max($1.weight ?? 0, 0) }) == 0 {
-            findings.error(
-                path["route"], "All weights are 0. Write a weight for each destination that shall get requests.")
+        findings.checkTotalWeight(route.map(\.weight), path["route"])
+        redirect?.validate(at: path["redirect"], match: match, into: &findings)
+        directResponse?.validate(at: path["directResponse"], into: &findings)
+        rewrite?.validate(at: path["rewrite"], into: &findings)
+        corsPolicy?.validate(at: path["corsPolicy"], into: &findings)
+        headers?.validate(at: path["headers"], into: &findings)
+        retries?.validate(at: path["retries"], into: &findings)
+        fault?.validate(at: path["fault"], into: &findings)
+        validateAuthority(at: path, into: &findings)
+        validateMirrors(at: path, into: &findings)
+    }
+
+    /// All but `route` and `redirect` is taken over by the delegate's routes that lack it.
+    private func validateDelegation(at path: FieldPath, isDelegate: Bool, into findings: inout Findings) {
+        let place = path["delegate"]
+        if isDelegate {
+            findings.error(place, "A delegate cannot delegate again. Write its routes here, or add hosts.")
+        }
+        for (field, isWritten) in [("route", !route.isEmpty), ("redirect", redirect != nil)] where isWritten {
+            findings.error(place, "delegate and \(field) exclude each other. Keep one of them.")
         }
     }
 
     private func validateAction(at path: FieldPath, into findings: inout Findings) {
-        let written = actions
-        if route.isEmpty, written.isEmpty {
+        if route.isEmpty, redirect == nil, directResponse == nil {
             findings.error(path, "The entry does nothing. Write a route with a destination.")
         }
-        if let action = written.first, !route.isEmpty || written.count > 1 {
-            let other = written.count > 1 ? written[1] : "route"
-            findings.error(path[action], "\(action) and \(other) exclude each other. Keep one of them.")
+        guard let action = redirect != nil ? "redirect" : directResponse != nil ? "directResponse" : nil else { return }
+        if redirect != nil, directResponse != nil || !route.isEmpty {
+            let other = route.isEmpty ? "directResponse" : "route"
+            findings.error(path["redirect"], "redirect and \(other) exclude each other. Keep one of them.")
+        } else if directResponse != nil, !route.isEmpty {
+            findings.error(path["directResponse"], "directResponse and route exclude each other. Keep one of them.")
         }
-        guard written.contains("redirect") || written.contains("directResponse") else { return }
         for (field, isWritten) in [("rewrite", rewrite != nil), ("fault", fault != nil)] where isWritten {
             findings.error(path[field], "\(field) needs requests that are forwarded. Remove it, or write a route.")
+        }
+        for (field, isWritten) in [("mirror", mirror != nil), ("mirrors", !mirrors.isEmpty)] where isWritten {
+            findings.warning(path[field], "Requests that a \(action) answers are not mirrored. Remove \(field).")
+        }
+    }
+
+    /// The authority may be rewritten in one place only.
+    private func validateAuthority(at path: FieldPath, into findings: inout Findings) {
+        guard let request = headers?.request else { return }
+        var isSet = rewrite?.authority != nil
+        for (field, operations) in [("set", request.set), ("add", request.add)] {
+            for name in operations.keys.sorted() where HeaderOperations.isAuthority(name) {
+                if isSet {
+                    let place = path["headers"]["request"][field][name]
+                    findings.error(
+                        place, "The authority is rewritten twice. Keep one of rewrite.authority and headers.")
+                }
+                isSet = true
+            }
+        }
+    }
+
+    private func validateMirrors(at path: FieldPath, into findings: inout Findings) {
+        if let mirror {
+            mirror.validate(at: path["mirror"], into: &findings)
+            if !mirrors.isEmpty {
+                findings.error(path["mirrors"], "mirror and mirrors exclude each other. Keep mirrors.")
+            }
+        }
+        findings.checkPercent(mirrorPercentage, path["mirrorPercentage"]["value"])
+        for (index, policy) in mirrors.enumerated() {
+            let place = path["mirrors"][index]
+            policy.destination.validate(at: place["destination"], into: &findings)
+            findings.checkPercent(policy.percentage, place["percentage"]["value"])
         }
     }
 }
 
 extension HTTPRouteDestination {
     fileprivate func validate(at path: FieldPath, into findings: inout Findings) {
-        let place = path["destination"]
-        let host = destination.host
-        if host.isEmpty {
-            findings.error(place["host"], "The destination has no host. Write the name of a service.")
-        } else if host == "*" || !(NameSyntax.isWildcardDomain(host) || IPAddressSyntax.isAddress(host)) {
-            findings.error(place["host"], "\(host) is no destination. Write the name of a service.")
-        }
-        if let subset = destination.subset, !subset.isEmpty, !NameSyntax.isDNSLabel(subset) {
-            findings.error(
-                place["subset"], "\(subset) is no subset's name. Use letters, digits and hyphens, at most 63.")
-        }
-        if let port = destination.port { findings.checkPort(port, place["port"]["number"]) }
-        if let weight, weight < 0 {
-            findings.error(path["weight"], "\(weight) is no weight. Write 0 or more.")
-        }
+        destination.validate(at: path["destination"], into: &findings)
+        findings.checkWeight(weight, path["weight"])
+        headers?.validate(at: path["headers"], into: &findings)
     }
 }
 
-extension HTTPMatchRequest {
+extension Destination {
     func validate(at path: FieldPath, into findings: inout Findings) {
-        uri?.validate(at: path["uri"], emptyPrefixAllowed: true, into: &findings)
-        scheme?.validate(at: path["scheme"], into: &findings)
-        method?.validate(at: path["method"], into: &findings)
-        authority?.validate(at: path["authority"], into: &findings)
-        Self.validateHeaders(headers, at: path["headers"], into: &findings)
-        Self.validateHeaders(withoutHeaders, at: path["withoutHeaders"], into: &findings)
-        for condition in queryParams {
-            condition.match.validate(at: path["queryParams"][condition.name], into: &findings)
+        if host.isEmpty {
+            findings.error(path["host"], "The destination has no host. Write the name of a service.")
+        } else if host == "*" || !(NameSyntax.isWildcardDomain(host) || IPAddressSyntax.isAddress(host)) {
+            findings.error(path["host"], "\(host) is no destination. Write the name of a service.")
         }
-        if let port { findings.checkPort(port, path["port"]) }
-        findings.checkLabels(sourceLabels, path["sourceLabels"])
-        if let sourceNamespace, !sourceNamespace.isEmpty, !NameSyntax.isDNSLabel(sourceNamespace) {
-            findings.error(path["sourceNamespace"], "\(sourceNamespace) is no namespace. Write a namespace's name.")
+        if let subset, !subset.isEmpty, !NameSyntax.isDNSLabel(subset) {
+            findings.error(
+                path["subset"], "\(subset) is no subset's name. Use letters, digits and hyphens, at most 63.")
         }
-        for (index, name) in gateways.enumerated() {
-            GatewayReference.validate(name, at: path["gateways"][index], into: &findings)
-        }
-    }
-
-    private static func validateHeaders(
-        _ conditions: [NamedMatch], at path: FieldPath, into findings: inout Findings
-    ) {
-        for condition in conditions {
-            let place = path[condition.name]
-            if condition.name.hasPrefix("@request.auth") {
-                let message = "Conditions on JWT claims are not acted on by this version; no request has such a header."
-                findings.warning(place, message, code: .fieldNotHonoured)
-            } else if !NameSyntax.isHeaderName(condition.name) {
-                findings.error(place, "\(condition.name) is no header's name. Use letters, digits and hyphens.")
-            }
-            condition.match.validate(at: place, into: &findings)
-        }
+        if let port { findings.checkPort(port, path["port"]["number"]) }
     }
 }
 
-extension StringMatch {
-    /// An empty prefix is every value; Istio takes it for paths only, and has `{}` for the rest.
-    fileprivate func validate(at path: FieldPath, emptyPrefixAllowed: Bool = false, into findings: inout Findings) {
-        switch self {
-        case .exact, .present: break
-        case .prefix(let prefix):
-            guard prefix.isEmpty, !emptyPrefixAllowed else { return }
-            findings.error(path["prefix"], "The prefix is empty. Write {} to accept any value, or a prefix.")
-        case .regex(let pattern):
-            if pattern.isEmpty, !emptyPrefixAllowed {
-                findings.error(path["regex"], "The pattern is empty. Write {} to accept any value, or a pattern.")
-            } else if let problem = RegexCheck.problem(pattern) {
-                findings.error(path["regex"], problem)
-            }
-        }
+extension Findings {
+    mutating func checkWeight(_ weight: Int?, _ path: FieldPath) {
+        if let weight, weight < 0 { error(path, "\(weight) is no weight. Write 0 or more.") }
+    }
+
+    /// Several destinations of weight 0 leave nobody to take a request.
+    mutating func checkTotalWeight(_ weights: [Int?], _ path: FieldPath) {
+        // Fewer than 2^32 destinations of 31-bit weights: the sum cannot overflow.
+        guard weights.count > 1, weights.reduce(0, { $0 + max($1 ?? 0, 0) }) == 0 else { return }
+        error(path, "All weights are 0. Write a weight for each destination that shall get requests.")
     }
 }

@@ -8,9 +8,14 @@ extension ServiceEntry {
         "HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB", "HTTPS", "TLS",
     ]
 
+    /// Protocols that DYNAMIC_DNS can tell hosts by.
+    private static let dynamicProtocols: Set<String> = ["HTTP", "HTTP2", "GRPC", "TLS"]
+
     func validate(at path: FieldPath, _ metadata: Metadata, into findings: inout Findings) {
         validateHosts(at: path["hosts"], into: &findings)
+        validateAddresses(at: path["addresses"], into: &findings)
         validatePorts(at: path["ports"], into: &findings)
+        if !takesVirtualAddress(metadata) { reportMissingAddresses(at: path["ports"], into: &findings) }
         validateResolution(at: path, into: &findings)
         let portNames = Set(ports.map(\.name))
         for (index, endpoint) in endpoints.enumerated() {
@@ -24,9 +29,41 @@ extension ServiceEntry {
         for (index, host) in hosts.enumerated() {
             if host == "*" {
                 findings.error(path[index], "\"*\" is no host of a ServiceEntry. Write a domain name or *.example.com.")
+            } else if Self.isPartialWildcard(host) {
+                findings.warning(path[index], "\(host) covers no host here. A * stands for a whole first label.")
             } else if !NameSyntax.isWildcardDomain(host), !IPAddressSyntax.isAddress(host) {
                 findings.error(path[index], "\(host) is no host. Write a domain name or *.example.com.")
             }
+        }
+    }
+
+    /// `*foo.example.com`, which Istio passes with a warning.
+    private static func isPartialWildcard(_ host: String) -> Bool {
+        host.hasPrefix("*") && !host.hasPrefix("*.") && NameSyntax.isDomain(host.dropFirst())
+    }
+
+    private func validateAddresses(at path: FieldPath, into findings: inout Findings) {
+        for (index, address) in addresses.enumerated() {
+            findings.checkSubnet(address, path[index])
+            if address.contains("/"), resolution != .none, resolution != .static {
+                let message = "A range of addresses needs resolution NONE or STATIC. Write single addresses."
+                findings.error(path[index], message)
+            }
+        }
+    }
+
+    /// Whether a mesh would give the entry an address of its own.
+    private func takesVirtualAddress(_ metadata: Metadata) -> Bool {
+        resolution != .none && !hosts.contains { $0.hasPrefix("*") }
+            && metadata.labels["networking.istio.io/enable-autoallocate-ip"] != "false"
+    }
+
+    private func reportMissingAddresses(at path: FieldPath, into findings: inout Findings) {
+        guard addresses.isEmpty else { return }
+        for (index, port) in ports.enumerated() where ["", "TCP"].contains(port.protocol.uppercased()) {
+            let message =
+                "In a mesh a port of this protocol needs addresses. Write a protocol such as HTTP, or addresses."
+            findings.warning(path[index]["protocol"], message, code: .addressesRequired)
         }
     }
 
@@ -58,8 +95,11 @@ extension ServiceEntry {
     }
 
     private func validateResolution(at path: FieldPath, into findings: inout Findings) {
-        if workloadSelector != nil, !endpoints.isEmpty {
-            findings.error(path["workloadSelector"], "workloadSelector and endpoints exclude each other. Keep one.")
+        if let workloadSelector {
+            findings.checkSelector(workloadSelector, path["workloadSelector"], labels: "labels")
+            if !endpoints.isEmpty {
+                findings.error(path["workloadSelector"], "workloadSelector and endpoints exclude each other. Keep one.")
+            }
         }
         switch resolution {
         case .none:
@@ -70,69 +110,55 @@ extension ServiceEntry {
             }
         case .static: break
         case .dns, .dnsRoundRobin:
-            let hasWildcard = hosts.contains { $0.hasPrefix("*") }
-            if endpoints.isEmpty, workloadSelector == nil, hasWildcard {
+            if endpoints.isEmpty, hosts.contains(where: { $0.hasPrefix("*") }) {
                 findings.error(
                     path["hosts"], "A wildcard cannot be looked up. Write endpoints, or hosts without \"*\".")
             }
             if resolution == .dnsRoundRobin, endpoints.count > 1 {
                 findings.error(path["endpoints"], "DNS_ROUND_ROBIN takes one endpoint. Keep one, or write DNS.")
             }
-        case .dynamicDNS:
-            if !endpoints.isEmpty {
-                findings.error(path["endpoints"], "DYNAMIC_DNS takes no endpoints. Remove them, or write DNS.")
-            }
-            for (index, host) in hosts.enumerated() where !host.hasPrefix("*") {
-                findings.error(path["hosts"][index], "DYNAMIC_DNS is for wildcard hosts. Write *.example.com, or DNS.")
-            }
+        case .dynamicDNS: validateDynamicDNS(at: path, into: &findings)
+        }
+    }
+
+    private func validateDynamicDNS(at path: FieldPath, into findings: inout Findings) {
+        for (field, isWritten) in [("endpoints", !endpoints.isEmpty), ("addresses", !addresses.isEmpty)] where isWritten
+        {
+            findings.error(path[field], "DYNAMIC_DNS takes no \(field). Remove them, or write DNS.")
+        }
+        for (index, host) in hosts.enumerated() where !host.hasPrefix("*") {
+            findings.error(path["hosts"][index], "DYNAMIC_DNS is for wildcard hosts. Write *.example.com, or DNS.")
+        }
+        for (index, port) in ports.enumerated() where !Self.dynamicProtocols.contains(port.protocol.uppercased()) {
+            let place = path["ports"][index]["protocol"]
+            findings.error(place, "DYNAMIC_DNS needs requests that name their host. Write HTTP, HTTP2, GRPC or TLS.")
         }
     }
 
     private func validate(
         _ endpoint: WorkloadEndpoint, at path: FieldPath, portNames: Set<String>, into findings: inout Findings
     ) {
-        for (name, port) in endpoint.ports.sorted(by: { $0.key < $1.key }) {
-            findings.checkPort(port, path["ports"][name])
-            if !portNames.contains(name) {
-                findings.error(
-                    path["ports"][name], "No port of this ServiceEntry is named \(name). Use a name from ports.")
-            }
+        endpoint.validatePortsAndLabels(at: path, into: &findings)
+        for name in endpoint.ports.keys.sorted() where !portNames.contains(name) {
+            let message = "No port of this ServiceEntry is named \(name). Use a name from ports."
+            findings.error(path["ports"][name], message)
         }
-        findings.checkLabels(endpoint.labels, path["labels"])
-        validateAddress(endpoint, at: path, into: &findings)
-    }
-
-    private func validateAddress(_ endpoint: WorkloadEndpoint, at path: FieldPath, into findings: inout Findings) {
         let address = endpoint.address
         if address.hasPrefix("unix://") {
-            if NameSyntax.unixPath(address) == nil {
-                findings.error(path["address"], "\(address) is no socket. Write unix:///path.")
-            }
+            endpoint.validateSocket(at: path, into: &findings)
             if resolution != .static {
                 findings.error(path["address"], "A unix socket needs resolution: STATIC. Write it.")
-            }
-            if !endpoint.ports.isEmpty {
-                findings.error(path["ports"], "A unix socket has no ports. Remove them.")
             }
             if ports.count != 1 {
                 findings.error(path["address"], "A unix socket serves exactly one port. Keep one under ports.")
             }
         } else if resolution == .static || resolution == .none {
-            if !IPAddressSyntax.isAddress(address) {
+            if !IPAddressSyntax.isAddress(address), !(address.isEmpty && endpoint.network != nil) {
                 let found = address.isEmpty ? "The endpoint has no address." : "\(address) is no IP address."
                 findings.error(path["address"], "\(found) Write an IP address or unix:///path, or use resolution DNS.")
             }
-        } else if !IPAddressSyntax.isAddress(address), !NameSyntax.isDomain(address) {
-            let found = address.isEmpty ? "The endpoint has no address." : "\(address) is no address."
-            findings.error(path["address"], "\(found) Write a domain name or an IP address.")
+        } else {
+            endpoint.validateNameOrAddress(at: path, into: &findings)
         }
-    }
-}
-
-extension WorkloadEndpoint {
-    /// The rules of a WorkloadEntry, which no ServiceEntry is beside.
-    func validate(at path: FieldPath, into findings: inout Findings) {
-        findings.checkLabels(labels, path["labels"])
-        for (name, port) in ports.sorted(by: { $0.key < $1.key }) { findings.checkPort(port, path["ports"][name]) }
     }
 }

@@ -8,7 +8,15 @@ extension VirtualService {
         if http.isEmpty, tls.isEmpty, tcp.isEmpty {
             findings.error(path["http"], "There are no routes. Write at least one entry under http.")
         }
-        for (index, route) in http.enumerated() { route.validate(at: path["http"][index], into: &findings) }
+        for (index, route) in http.enumerated() {
+            route.validate(at: path["http"][index], isDelegate: hosts.isEmpty, into: &findings)
+        }
+        let names = tls.isEmpty ? [] : Set(hosts.map { $0.lowercased() })
+        for (index, route) in tls.enumerated() {
+            route.validate(at: path["tls"][index], hosts: names, into: &findings)
+        }
+        for (index, route) in tcp.enumerated() { route.validate(at: path["tcp"][index], into: &findings) }
+        reportDuplicateMatches(at: path["http"], into: &findings)
         findings.checkExportTo(exportTo, at: path["exportTo"], namespace: metadata.namespace)
     }
 
@@ -22,7 +30,8 @@ extension VirtualService {
                 continue
             }
             if host == "*", isMesh {
-                findings.warning(path[index], "\"*\" is not allowed for the mesh gateway. Name only ingress gateways.")
+                findings.error(
+                    path[index], "\"*\" is no host for the mesh. Name only ingress gateways, or write hosts.")
             }
             if let other = overlap.add(host) {
                 let message =
@@ -39,8 +48,6 @@ extension VirtualService {
             findings.error(path["hosts"], "The VirtualService has no hosts. Write at least one host it serves.")
         } else if !tls.isEmpty || !tcp.isEmpty {
             findings.error(path["hosts"], "A VirtualService without hosts has http routes only. Write hosts.")
-        } else if http.contains(where: { $0.delegate != nil }) {
-            findings.error(path["http"], "A delegate cannot delegate again. Write its routes here, or add hosts.")
         } else if !http.isEmpty {
             findings.info(
                 path["hosts"],

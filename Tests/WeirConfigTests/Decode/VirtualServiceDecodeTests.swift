@@ -67,7 +67,7 @@ import WeirConfig
                   weight: 80
                 - destination: {host: b}
                   weight: 20
-              tcp: [{}]
+              tcp: [{route: [{destination: {host: a}}]}]
             """)
         let route = try #require(service?.http.first)
         #expect(service?.gateways == ["infra/public", "mesh"])
@@ -83,7 +83,8 @@ import WeirConfig
 
     @Test func namesTheFieldsItDoesNotActOnAndWarnsOfEachOnce() throws {
         let fields = [
-            "rewrite: {uri: /}", "timeout: 5s", "retries: {attempts: 3}", "fault: {abort: {httpStatus: 500}}",
+            "rewrite: {uri: /}", "timeout: 5s", "retries: {attempts: 3}",
+            "fault: {abort: {httpStatus: 500, percentage: {value: 1}}}",
             "mirror: {host: a}",
             "mirrorPercentage: {value: 5}", "corsPolicy: {}", "headers: {}",
         ]

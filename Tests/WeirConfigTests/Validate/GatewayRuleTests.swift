@@ -69,6 +69,8 @@ import WeirConfig
         Rule("an underscore", hosts("a_b.c"), ["error 7 spec.servers[0].hosts[0]"]),
     ]
 
+    private static let pair = "{serverCertificate: /c, privateKey: /k}"
+
     private static let tlsRules: [Rule] = [
         Rule("a Secret", tls("mode: SIMPLE, credentialName: cert")),
         Rule("two Secrets", tls("mode: MUTUAL, credentialNames: [a, b]")),
@@ -101,6 +103,41 @@ import WeirConfig
         Rule(
             "mesh certificates beside others", tls("mode: ISTIO_MUTUAL, credentialName: a"),
             ["error 8 spec.servers[0].tls"]),
+        Rule(
+            "pairs of files",
+            tls("mode: SIMPLE, tlsCertificates: [{serverCertificate: /c, privateKey: /k}, {serverCertificate: /d}]"),
+            ["error 8 spec.servers[0].tls.tlsCertificates[1].privateKey"]),
+        Rule(
+            "three pairs of files", tls("mode: SIMPLE, tlsCertificates: [\(pair), \(pair), \(pair)]"),
+            ["warning 8 spec.servers[0].tls.tlsCertificates"]),
+        Rule(
+            "pairs of files and a Secret", tls("mode: SIMPLE, credentialName: a, tlsCertificates: [\(pair)]"),
+            ["error 8 spec.servers[0].tls"]),
+        Rule(
+            "revoked certificates",
+            tls("mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /a, caCrl: /r")),
+        Rule(
+            "revoked certificates beside a Secret", tls("mode: MUTUAL, credentialName: a, caCrl: /r"),
+            ["error 8 spec.servers[0].tls.caCrl"]),
+        Rule(
+            "revoked certificates that nobody sends",
+            tls("mode: SIMPLE, serverCertificate: /c, privateKey: /k, caCrl: /r"),
+            ["error 8 spec.servers[0].tls.caCrl"]),
+        Rule(
+            "an old version", tls("mode: SIMPLE, credentialName: a, minProtocolVersion: TLSV1_1"),
+            ["warning 8 spec.servers[0].tls.minProtocolVersion"]),
+        Rule(
+            "an old version with a cipher",
+            tls("mode: SIMPLE, credentialName: a, minProtocolVersion: TLSV1_1, cipherSuites: [AES128-SHA]")),
+        Rule(
+            "no version left",
+            tls("mode: SIMPLE, credentialName: a, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2"),
+            ["warning 8 spec.servers[0].tls.maxProtocolVersion"]),
+        Rule(
+            "ciphers unknown and twice",
+            tls("mode: SIMPLE, credentialName: a, cipherSuites: [RC4, AES128-SHA, AES128-SHA]"),
+            ["warning 8 spec.servers[0].tls.cipherSuites[0]", "warning 8 spec.servers[0].tls.cipherSuites[2]"]),
+        Rule("tls on TCP", tls("mode: SIMPLE, credentialName: a", protocol: "TCP"), ["error 8 spec.servers[0].tls"]),
         Rule("an unknown mode", tls("mode: simple"), ["error 8 spec.servers[0].tls.mode"]),
         Rule(
             "certificates passed through", tls("mode: PASSTHROUGH, credentialName: a"),
@@ -109,7 +146,8 @@ import WeirConfig
             "a redirect on HTTPS", tls("mode: SIMPLE, credentialName: a, httpsRedirect: true"),
             ["warning 8 spec.servers[0].tls.httpsRedirect"]),
         Rule(
-            "TLS details", tls("mode: SIMPLE, credentialName: a, minProtocolVersion: TLSV1_3, cipherSuites: [x]")),
+            "TLS details",
+            tls("mode: SIMPLE, credentialName: a, minProtocolVersion: TLSV1_3, cipherSuites: [AES128-SHA]")),
     ]
 
     private static let otherRules: [Rule] = [

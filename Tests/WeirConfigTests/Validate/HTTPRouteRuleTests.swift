@@ -49,6 +49,26 @@ import WeirConfig
                 "error 8 spec.http[0].mirrors"
             ]),
         Rule(
+            "a response and a redirect", route("redirect: {uri: /a}\ndirectResponse: {status: 200}"),
+            ["error 7 spec.http[0].redirect"]),
+        Rule(
+            "a route and a response", route("directResponse: {status: 200}\nroute: [{destination: {host: a}}]"),
+            ["error 7 spec.http[0].directResponse"]),
+        Rule(
+            "a response with a fault",
+            route("directResponse: {status: 200}\nfault: {abort: {httpStatus: 500, percentage: {value: 1}}}"),
+            ["error 8 spec.http[0].fault"]),
+        Rule(
+            "a mirrored response", route("directResponse: {status: 200}\nmirror: {host: a}"),
+            ["warning 8 spec.http[0].mirror"]),
+        Rule(
+            "a delegate and a route", route("delegate: {name: a}\nroute: [{destination: {host: a}}]"),
+            ["error 7 spec.http[0].delegate"]),
+        Rule(
+            "a delegate and a redirect", route("delegate: {name: a}\nredirect: {uri: /a}"),
+            ["error 7 spec.http[0].delegate"]),
+        Rule("a delegate and what it takes over", route("delegate: {name: a}\nrewrite: {uri: /a}\ntimeout: 1s")),
+        Rule(
             "an unknown field", route("route: [{destination: {host: a}}]\nappendHeaders: {}"),
             ["warning WEIR0002 8 spec.http[0].appendHeaders"]),
     ]
@@ -116,6 +136,10 @@ import WeirConfig
         Rule("plain text", match("uri: /a"), ["error 7 spec.http[0].match[0].uri"]),
         Rule("a null condition", match("headers: {x: null}"), ["error 7 spec.http[0].match[0].headers.x"]),
         Rule("an empty exact", match("uri: {exact: }"), ["warning 7 spec.http[0].match[0].uri"]),
+        Rule("parts of the request line", match("headers: {\":method\": {exact: GET}}")),
+        Rule(
+            "a strange pseudo-header", match("headers: {\":a\": {}}"),
+            ["error 7 spec.http[0].match[0].headers[\":a\"]"]),
         Rule("a strange header", match("headers: {\"a b\": {}}"), ["error 7 spec.http[0].match[0].headers[\"a b\"]"]),
         Rule(
             "a JWT claim", match("headers: {\"@request.auth.claims.x\": {exact: a}}")),

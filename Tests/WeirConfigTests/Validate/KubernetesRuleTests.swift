@@ -94,4 +94,39 @@ import WeirConfig
         #expect(!text.isEmpty)
         #expect(!text.contains("hunter2"))
     }
+
+    @Test func decodesTheConditionsAndPlaceOfAnEndpoint() throws {
+        let yaml = Self.slice(
+            """
+            endpoints:
+            - {addresses: [10.0.0.1], zone: eu-1a, nodeName: n1, conditions: {ready: true, serving: true, terminating: false}}
+            - {addresses: [10.0.0.2], conditions: {ready: false, serving: true, terminating: true}}
+            - {addresses: [10.0.0.3], conditions: {ready: false}}
+            - {addresses: [10.0.0.4], conditions: {ready: null}}
+            """)
+        guard case .endpointSlice(let slice) = try #require(decodeOne(yaml).resources.first).spec else { return }
+        #expect(slice.endpoints.map(\.ready) == [true, false, false, true])
+        #expect(slice.endpoints.map(\.serving) == [true, true, false, true])
+        #expect(slice.endpoints.map(\.terminating) == [false, true, nil, nil])
+        #expect(slice.endpoints[0].zone == "eu-1a" && slice.endpoints[0].nodeName == "n1")
+    }
+
+    @Test func aNamespaceLivesInNone() throws {
+        let yaml = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, namespace: odd, labels: {team: a}}\n"
+        let resource = try #require(decodeOne(yaml).resources.first)
+        #expect(resource.id == ResourceID(kind: .namespace, namespace: "", name: "shop"))
+        #expect(resource.id.description == "Namespace shop")
+        #expect(resource.metadata.labels == ["team": "a"] && resource.spec == .namespace(Namespace()))
+        let doubled = decodeOne(
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  labels: {}\n  labels: {}\n")
+        #expect(doubled.refused == [resource.id])
+    }
+
+    @Test(arguments: [
+        ("internalTrafficPolicy: Local", ["spec.internalTrafficPolicy"]), ("internalTrafficPolicy: Cluster", []),
+        ("trafficDistribution: PreferClose", ["spec.trafficDistribution"]),
+    ])
+    func saysThatEndpointsAreChosenWhereverTheyAre(field: String, expected: [String]) {
+        #expect(unserved(Self.service(field)) == expected)
+    }
 }

@@ -28,7 +28,40 @@ import WeirConfig
         Rule("all hosts", entry("hosts: [\"*\"]"), ["error 5 spec.hosts[0]"]),
         Rule("a strange host", entry("hosts: [a.b, a_b]"), ["error 5 spec.hosts[1]"]),
         Rule("a port", ports("{number: 80, name: http, protocol: HTTP, targetPort: 8080}")),
-        Rule("a port without protocol", ports("{number: 80, name: http}")),
+        Rule("a partial wildcard", entry("hosts: [\"*a.example.com\"]"), ["warning 5 spec.hosts[0]"]),
+        Rule(
+            "a port without protocol", ports("{number: 80, name: http}", hosts: "\"*.a.b\""),
+            ["warning IST0134 7 spec.ports[0].protocol"]),
+        Rule("a TCP port that a mesh gives an address", ports("{number: 80, name: a, protocol: TCP}")),
+        Rule(
+            "a TCP port of a wildcard", ports("{number: 80, name: a, protocol: tcp}", hosts: "\"*.a.b\""),
+            ["warning IST0134 7 spec.ports[0].protocol"]),
+        Rule(
+            "a range of addresses", entry("hosts: [a.b]\naddresses: [10.0.0.0/8, \"fd00::/64\"]\nresolution: STATIC"),
+            ["info WEIR0009 6 spec.addresses"]),
+        Rule(
+            "a range that is looked up", entry("hosts: [a.b]\naddresses: [10.0.0.0/8]\nresolution: DNS"),
+            ["info WEIR0009 6 spec.addresses", "error 6 spec.addresses[0]"]),
+        Rule(
+            "no address", entry("hosts: [a.b]\naddresses: [10.0.0.0/33, a.b]\nresolution: STATIC"),
+            ["info WEIR0009 6 spec.addresses", "error 6 spec.addresses[0]", "error 6 spec.addresses[1]"]),
+        Rule(
+            "a selector without labels", entry("hosts: [a.b]\nresolution: STATIC\nworkloadSelector: {}"),
+            ["warning 7 spec.workloadSelector"]),
+        Rule(
+            "a selector with a star", entry("hosts: [a.b]\nresolution: STATIC\nworkloadSelector: {labels: {a: \"*\"}}"),
+            ["error 7 spec.workloadSelector.labels.a"]),
+        Rule(
+            "hosts found while serving",
+            entry("hosts: [\"*.a.b\"]\nresolution: DYNAMIC_DNS\nports: [{number: 80, name: a, protocol: HTTP}]")),
+        Rule(
+            "TCP with hosts found while serving",
+            entry("hosts: [\"*.a.b\"]\nresolution: DYNAMIC_DNS\nports: [{number: 80, name: a, protocol: REDIS}]"),
+            ["error 7 spec.ports[0].protocol"]),
+        Rule(
+            "addresses with hosts found while serving",
+            entry("hosts: [\"*.a.b\"]\nresolution: DYNAMIC_DNS\naddresses: [10.0.0.1]"),
+            ["info WEIR0009 7 spec.addresses", "error 7 spec.addresses"]),
         Rule("no number", ports("{name: http}"), ["error 7 spec.ports[0].number"]),
         Rule("no name", ports("{number: 80}"), ["error 7 spec.ports[0].name"]),
         Rule(
@@ -88,7 +121,9 @@ import WeirConfig
             "a selector", entry("hosts: [a.b]\nresolution: STATIC\nworkloadSelector: {labels: {a: b}}")),
         Rule(
             "a selector and endpoints",
-            entry("hosts: [a.b]\nresolution: STATIC\nworkloadSelector: {}\nendpoints: [{address: 10.0.0.1}]"),
+            entry(
+                "hosts: [a.b]\nresolution: STATIC\nworkloadSelector: {labels: {a: b}}\nendpoints: [{address: 10.0.0.1}]"
+            ),
             ["error 7 spec.workloadSelector"]),
         Rule(
             "what means nothing here", entry("hosts: [a.b]\nlocation: MESH_EXTERNAL\naddresses: [10.0.0.1]"),

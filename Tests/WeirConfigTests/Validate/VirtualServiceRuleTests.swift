@@ -24,7 +24,7 @@ import WeirConfig
     private static let hostRules: [Rule] = [
         Rule("every form of host", hosts("a.b, \"*.a.b\", \"*.c\", short, 10.0.0.1, \"::1\"")),
         Rule("all hosts at a gateway", hosts("\"*\"")),
-        Rule("all hosts in the mesh", hosts("\"*\"", gateways: "mesh, public"), ["warning 5 spec.hosts[0]"]),
+        Rule("all hosts in the mesh", hosts("\"*\"", gateways: "mesh, public"), ["error 5 spec.hosts[0]"]),
         Rule("a host twice", hosts("a.b, c.d, A.b"), ["error 5 spec.hosts[2]"]),
         Rule("a wildcard twice", hosts("\"*.b\", \"*.b\""), ["error 5 spec.hosts[1]"]),
         Rule("a wildcard over a host", hosts("a.b.c, \"*.c\""), ["error 5 spec.hosts[1]"]),
@@ -33,6 +33,10 @@ import WeirConfig
         Rule("all hosts and one", hosts("a.b, \"*\""), ["error 5 spec.hosts[1]"]),
         Rule("one host and all", hosts("\"*\", a.b"), ["error 5 spec.hosts[1]"]),
         Rule("neighbours", hosts("\"*.a.b\", \"*.c.b\", a.b, c.b")),
+        Rule(
+            "all hosts, of no gateway", service("hosts: [\"*\"]\nhttp: [{route: [{destination: {host: a}}]}]"),
+            ["error 5 spec.hosts[0]"]),
+        Rule("a mistyped address", hosts("10.0.0.300"), ["error 5 spec.hosts[0]"]),
         Rule("an inner wildcard", hosts("a.*.b"), ["error 5 spec.hosts[0]"]),
         Rule("an empty host", hosts("\"\""), ["error 5 spec.hosts[0]"]),
     ]
@@ -58,17 +62,20 @@ import WeirConfig
     private static let otherRules: [Rule] = [
         Rule("no routes", service("hosts: [a.b]"), ["error 4 spec.http"]),
         Rule("an empty list of routes", service("hosts: [a.b]\nhttp: []"), ["error 6 spec.http"]),
-        Rule("TCP routes only", service("hosts: [a.b]\ntcp: [{}, {}]")),
+        Rule("TCP routes only", service("hosts: [a.b]\ntcp: [{route: [{destination: {host: a}}]}]")),
         Rule("a delegate", service("http: [{route: [{destination: {host: a}}]}]")),
         Rule(
             "no hosts at a gateway", service("gateways: [public]\nhttp: [{route: [{destination: {host: a}}]}]"),
             ["error 4 spec.hosts"]),
         Rule(
-            "a delegate with TLS routes", service("tls: [{}]\nhttp: [{route: [{destination: {host: a}}]}]"),
-            ["error 4 spec.hosts"]),
+            "a delegate with TLS routes",
+            service(
+                "tls: [{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]\nhttp: [{route: [{destination: {host: a}}]}]"
+            ),
+            ["error 4 spec.hosts", "error 5 spec.tls[0].match[0].sniHosts[0]"]),
         Rule(
             "a delegate that delegates", service("http: [{delegate: {name: a}}]"),
-            ["error 5 spec.http"]),
+            ["error 5 spec.http[0].delegate"]),
     ]
 
     @Test(arguments: hostRules + gatewayRules + exportRules + otherRules)
