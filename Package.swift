@@ -35,6 +35,7 @@ let package = Package(
     targets: [
         // C fences: module maps and thin shims, nothing else.
         .systemLibrary(name: "CEvent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+        .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .target(name: "CRE2", cxxSettings: [.unsafeFlags(["-std=c++17"])], linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CWeir"),
 
@@ -47,7 +48,8 @@ let package = Package(
             swiftSettings: settings + [engineRelease] + engineBench),
         .target(name: "WeirCompiler", dependencies: ["WeirConfig", "WeirEngine"], swiftSettings: settings),
         .target(
-            name: "WeirSources", dependencies: ["WeirConfig", "WeirEngine", "CWeir", logging], swiftSettings: settings),
+            name: "WeirSources", dependencies: ["WeirConfig", "WeirEngine", "CCares", "CWeir", logging],
+            swiftSettings: settings),
         .target(
             name: "WeirServer",
             dependencies: ["WeirConfig", "WeirEngine", "WeirCompiler", "WeirSources", "CWeir", logging],

@@ -29,6 +29,15 @@ package final class ControlLoop {
         return watch
     }
 
+    /// Calls `ready` whenever the descriptor takes bytes, until the watch is cancelled.
+    ///
+    /// The descriptor stays the caller's.
+    package func watch(writing fd: Int32, _ ready: @escaping () -> Void) -> ControlWatch {
+        let watch = ControlWatch(loop: loop, action: ready)
+        watch.begin(writing: fd)
+        return watch
+    }
+
     /// Calls `fire` once after `seconds`, unless the watch is cancelled first.
     package func schedule(after seconds: Double, _ fire: @escaping () -> Void) -> ControlWatch {
         let watch = ControlWatch(loop: loop, action: fire)
@@ -81,6 +90,11 @@ package final class ControlWatch {
         source.startReading()
     }
 
+    func begin(writing fd: Int32) {
+        source.attach(fd)
+        source.awaitWrite()
+    }
+
     func begin(afterMilliseconds delay: Int) { source.setDeadline(afterMilliseconds: delay) }
 
     /// Nothing is called afterwards.
@@ -102,5 +116,13 @@ private final class ControlSource: LoopSource {
     }
 
     override func readReady() { action() }
+
+    override func writeReady() {
+        super.writeReady()
+        action()
+        // Unless the action was to cancel.
+        awaitWrite()
+    }
+
     override func deadlinePassed() { action() }
 }
