@@ -28,8 +28,10 @@ struct DestinationAnswer {
         case unknownHost(String)
         case unknownSubset(host: String)
         case unknownPort(host: String, ports: [Int])
-        /// An ExternalName that no service of the registry has.
-        case unknownExternalName(String)
+        /// An ExternalName that leads to another ExternalName.
+        case externalNameTwice(String)
+        /// A service that names lead to, and not one of the right labels and port is listed.
+        case nothingToResolve(host: String)
     }
 
     /// -1 when there is no such cluster.
@@ -46,9 +48,15 @@ struct DestinationAnswer {
 final class ClusterCompiler {
     private struct Identity {
         let host: String
+        /// Of the service: several namespaces may declare one of the host.
+        let namespace: String
         let port: Int
         let subset: String?
         let name: String
+    }
+    private struct Key: Hashable {
+        let name: String
+        let namespace: String
     }
     private let options: CompilerOptions
     private let names: DestinationNames
@@ -59,7 +67,7 @@ final class ClusterCompiler {
 
     private var answers: [DestinationRequest: DestinationAnswer] = [:]
 
-    private var ids: [String: Int32] = [:]
+    private var ids: [Key: Int32] = [:]
     /// By cluster id, as are the lists below.
     private var identities: [Identity] = []
     private var idsByHost: [String: [Int32]] = [:]
@@ -69,6 +77,7 @@ final class ClusterCompiler {
     /// How many virtual hosts lead there.
     private var uses: [Int] = []
     private var lastTable = ClusterTable([], capacity: 0)
+    private var resolved = ResolvedNames()
     /// Plans made so far.
     private(set) var madePlans = 0
 
@@ -83,21 +92,26 @@ final class ClusterCompiler {
 
     /// Takes over a registry; what changed in it decides what is looked at again.
     func adopt(_ newer: ServiceRegistry) {
-        var moved: [String] = []
-        var mayResolveElsewhere = newer.services.count != registry.services.count
-        for (host, service) in newer.services {
-            let former = registry[host]
-            if former == service { continue }
-            moved.append(host)
-            if former?.resolvesAs(service) != true { mayResolveElsewhere = true }
-        }
-        for host in registry.services.keys where newer[host] == nil { moved.append(host) }
+        let changes = registry.changes(in: newer)
         registry = newer
-        for host in moved {
+        for host in changes.hosts {
             for id in idsByHost[host] ?? [] { isStale[Int(id)] = true }
         }
-        if mayResolveElsewhere { forgetAnswers() }
+        if changes.mayResolveElsewhere { forgetAnswers() }
     }
+
+    /// Takes in what DNS says; returns the clusters whose plans are others than before.
+    func adopt(_ answers: [String: NameAnswer]) -> [Int32] {
+        resolved.take(answers).sorted().filter { id in
+            isStale[id] = true
+            return updatePlan(id)
+        }.map(Int32.init)
+    }
+
+    /// The names that the clusters in use are reached by.
+    func settleNames() -> Set<String> { resolved.settle() }
+
+    var nameDiagnostics: [Diagnostic] { resolved.problems(registry.nameUses) }
 
     func adopt(_ newer: DestinationRules) {
         rules = newer
@@ -121,12 +135,13 @@ final class ClusterCompiler {
 
     private func answer(_ request: DestinationRequest) -> DestinationAnswer {
         var host = options.qualified(request.host, namespace: request.namespace)
-        var service = registry[host]
-        if let alias = service?.alias {
-            service = registry[alias]
-            if service == nil || service?.alias != nil {
-                return missing(host, request, port: request.port ?? request.serverPort, .unknownExternalName(alias))
+        var service = registry.service(host, seenFrom: request.namespace)
+        // Where nothing of that name is known, an ExternalName is resolved itself.
+        if let alias = service?.alias, let aliased = registry.service(alias, seenFrom: request.namespace) {
+            guard aliased.alias == nil else {
+                return missing(host, request, port: request.port ?? request.serverPort, .externalNameTwice(alias))
             }
+            service = aliased
             host = alias
         }
         guard let service else {
@@ -135,16 +150,22 @@ final class ClusterCompiler {
         let numbers = service.ports.map(\.number)
         let port = request.port ?? (numbers.count == 1 ? numbers[0] : request.serverPort)
         let ambiguous = request.port == nil && numbers.count > 1 ? numbers : []
-        guard numbers.contains(port) else {
+        guard service.serves(port) else {
             return missing(host, request, port: port, .unknownPort(host: host, ports: numbers), ambiguous)
         }
-        if let subset = request.subset,
-            rules.rule(for: host, namespace: service.namespace)?.subset(named: subset) == nil
-        {
-            return missing(host, request, port: port, .unknownSubset(host: host), ambiguous)
+        var labels: [String: String] = [:]
+        if let name = request.subset {
+            guard let subset = rules.rule(for: host, namespace: service.namespace)?.subset(named: name) else {
+                return missing(host, request, port: port, .unknownSubset(host: host), ambiguous)
+            }
+            labels = subset.labels
+        }
+        if service.discovery != .listed, service.endpoints(port: port, labels: labels).isEmpty {
+            return missing(host, request, port: port, .nothingToResolve(host: host), ambiguous)
         }
         let name = Self.name(host, port, request.subset)
-        let id = intern(Identity(host: host, port: port, subset: request.subset, name: name))
+        let id = intern(
+            Identity(host: host, namespace: service.namespace, port: port, subset: request.subset, name: name))
         return DestinationAnswer(clusterID: id, name: name, port: port, ambiguousPorts: ambiguous)
     }
 
@@ -162,9 +183,10 @@ final class ClusterCompiler {
     }
 
     private func intern(_ identity: Identity) -> Int32 {
-        if let known = ids[identity.name] { return known }
+        let key = Key(name: identity.name, namespace: identity.namespace)
+        if let known = ids[key] { return known }
         let id = Int32(identities.count)
-        ids[identity.name] = id
+        ids[key] = id
         idsByHost[identity.host, default: []].append(id)
         identities.append(identity)
         plans.append(nil)
@@ -192,7 +214,12 @@ final class ClusterCompiler {
     func table() -> ClusterTable {
         var changed = lastTable.capacity != identities.count
         for id in identities.indices where updatePlan(id) { changed = true }
-        if changed { lastTable = ClusterTable(plans.compactMap { $0 }, capacity: identities.count) }
+        return changed ? newTable() : lastTable
+    }
+
+    /// A table of the plans as they are.
+    func newTable() -> ClusterTable {
+        lastTable = ClusterTable(plans.compactMap { $0 }, capacity: identities.count)
         return lastTable
     }
 
@@ -201,6 +228,7 @@ final class ClusterCompiler {
         guard uses[id] > 0 else {
             guard plans[id] != nil else { return false }
             plans[id] = nil
+            resolved.forget(cluster: id)
             return true
         }
         if let plan = plans[id] {
@@ -220,13 +248,13 @@ final class ClusterCompiler {
     private func spec(of id: Int) -> ClusterSpec {
         let identity = identities[id]
         var spec = ClusterSpec(name: identity.name)
-        guard let service = registry[identity.host] else { return spec }
+        guard let service = registry.service(identity.host, of: identity.namespace) else { return spec }
         names.cluster(
             Int32(id),
             belongsTo: ServiceLabels(host: service.host, name: service.name, namespace: service.namespace))
         let rule = rules.rule(for: identity.host, namespace: service.namespace)
         let subset = identity.subset.flatMap { rule?.subset(named: $0) }
-        spec.endpoints = service.endpoints(port: identity.port, labels: subset?.labels ?? [:])
+        resolved.place(service, port: identity.port, labels: subset?.labels ?? [:], cluster: id, into: &spec)
         let policy = EffectivePolicy(rule?.trafficPolicy, subset: subset?.trafficPolicy, port: identity.port)
         switch policy.loadBalancer?.simple {
         case .roundRobin: spec.balancer = .roundRobin

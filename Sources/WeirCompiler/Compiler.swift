@@ -10,6 +10,16 @@ package struct Compilation: Sendable {
     package let recompiledVirtualHosts: Int
     /// Cluster plans made anew, likewise.
     package let recompiledClusters: Int
+    /// Names whose addresses the clusters need.
+    package let names: Set<String>
+}
+
+/// What DNS has changed: clusters with other endpoints, and nothing else.
+package struct EndpointUpdate: Sendable {
+    /// Of the generation before, with the same listeners.
+    package let snapshot: Snapshot
+    /// The clusters whose plans are others than before.
+    package let clusters: [Int32]
 }
 
 /// Turns what the user wrote into what the workers read.
@@ -68,8 +78,22 @@ package final class Compiler {
             generation: generation, listeners: listeners.map(\.plan), clusters: clusters.table())
         return Compilation(
             snapshot: snapshot, diagnostics: layout.diagnostics + registryDiagnostics + findings.flatMap { $0 },
-            recompiledVirtualHosts: hosts.made - madeHosts, recompiledClusters: clusters.madePlans - madePlans)
+            recompiledVirtualHosts: hosts.made - madeHosts, recompiledClusters: clusters.madePlans - madePlans,
+            names: clusters.settleNames())
     }
+
+    /// Takes in what became known of names; `nil` when no cluster has other endpoints for it.
+    ///
+    /// No route is looked at.
+    package func update(_ answers: [String: NameAnswer]) -> EndpointUpdate? {
+        let changed = clusters.adopt(answers)
+        guard !changed.isEmpty else { return nil }
+        let snapshot = Snapshot(generation: generation, listeners: listeners.map(\.plan), clusters: clusters.newTable())
+        return EndpointUpdate(snapshot: snapshot, clusters: changed)
+    }
+
+    /// Names that lead nowhere, or to addresses that are old.
+    package var nameDiagnostics: [Diagnostic] { clusters.nameDiagnostics }
 
     // MARK: Inputs
 
@@ -80,10 +104,11 @@ package final class Compiler {
     }
 
     private func updateClusters(_ resources: ResourceSet) {
-        if seen.changed([.service, .endpointSlice, .pod, .serviceEntry], in: resources) {
+        if seen.changed([.service, .endpointSlice, .pod, .workloadEntry, .serviceEntry], in: resources) {
             let sources = ServiceRegistry.Sources(
                 services: resources.resources(of: .service), slices: resources.resources(of: .endpointSlice),
-                pods: resources.resources(of: .pod), entries: resources.resources(of: .serviceEntry))
+                pods: resources.resources(of: .pod), workloads: resources.resources(of: .workloadEntry),
+                entries: resources.resources(of: .serviceEntry))
             let registry = ServiceRegistry(sources, entries: &entries, options: options, names: names)
             registryDiagnostics = registry.diagnostics
             clusters.adopt(registry)

@@ -34,11 +34,16 @@ extension RoutedService {
                 .referenceNotFound, "host",
                 "There is no service \(host)\(taken), so its requests are answered with 503. Declare it with a ServiceEntry or a "
                     + "Service, or correct the host: a name with a dot is taken as a full name.")
-        case .unknownExternalName(let host):
+        case .externalNameTwice(let host):
             report(
                 .referenceNotFound, "host",
-                "\(use.destination.host) is another name for \(host), which is no service known here, so its requests are "
-                    + "answered with 503. Declare \(host) with a ServiceEntry that lists endpoints.")
+                "\(use.destination.host) is another name for \(host), which is itself one for something else; one step is "
+                    + "followed, so its requests are answered with 503. Name what \(host) stands for.")
+        case .nothingToResolve(let host):
+            report(
+                .referenceNotFound, "host",
+                "Names lead to the endpoints of \(host), and it has none for this port and subset, so its requests are "
+                    + "answered with 503. Add an endpoint that carries the subset's labels, or one its selector finds.")
         case .unknownSubset(let host):
             report(
                 .referenceNotFound, "subset",

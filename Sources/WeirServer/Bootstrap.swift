@@ -49,6 +49,7 @@ package final class Bootstrap {
         name: "admin", connections: ConnectionLimits.local(descriptors: DescriptorLimit.raise()))
     private let compiler: Compiler
     private let store: ResourceStore
+    private let resolver: NameResolver
     private let shutdown: Shutdown
     /// `nil` when there is to be none.
     private let accessLog: Result<AccessLog, SocketError>?
@@ -69,6 +70,7 @@ package final class Bootstrap {
         engine = Self.makeEngine(options, accessLog: try? accessLog?.get(), handle: loop.handle)
         compiler = Compiler(options: CompilerOptions(workers: options.workers))
         store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
+        resolver = NameResolver(loop: loop, options: options.names)
         shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
     }
 
@@ -148,7 +150,7 @@ package final class Bootstrap {
     private func listen() throws(SocketError) {
         let metrics = MetricsServer(
             engine: engine, names: compiler.names, source: options.source,
-            server: ServerMetrics(status: status, accessLog: accessLogWriter), servers: servers)
+            server: ServerMetrics(status: status, names: resolver.counts, accessLog: accessLogWriter), servers: servers)
         let admin = AdminServer(
             status: status, metrics: metrics, logging: LogSettings(levels: logLevels, log: logger(.admin)),
             listings: ListingServer(engine: engine, status: status, servers: servers))
@@ -170,7 +172,7 @@ package final class Bootstrap {
 
     private func serve() -> ExitStatus {
         let reload = Reload(
-            compiler: compiler, engine: engine, status: status, loop: loop, log: logger(.config),
+            compiler: compiler, engine: engine, status: status, loop: loop, resolver: resolver, log: logger(.config),
             live: { [unowned self] in becameLive($0) })
         engine.start()
         defer {
@@ -184,15 +186,18 @@ package final class Bootstrap {
         var refusal: ExitStatus?
         var isFirst = true
         store.start { [unowned self] delivery in
-            let problems = reload.take(delivery)
-            if isFirst { refusal = judge(delivery, problems) }
-            isFirst = false
+            reload.take(delivery) { [unowned self] problems in
+                guard isFirst else { return }
+                isFirst = false
+                refusal = judge(delivery, problems)
+                if refusal != nil { loop.handle.stop() }
+            }
         }
         if let refusal { return refusal }
         let signals = options.takesSignals ? Signals(loop: loop) { [unowned self] in received($0) } : nil
         loop.run()
         withExtendedLifetime(signals) {}
-        return .success
+        return refusal ?? .success
     }
 
     /// Runs what others posted before they ended: work in the loop's queue holds on to what it works on.

@@ -4,66 +4,135 @@ import WeirConfig
 import WeirEngine
 import WeirSources
 
-/// Source to compiler to workers: takes what the store delivers and puts it in force.
+/// Source to compiler to workers: takes what the store delivers and what DNS says, and puts it in force.
 ///
 /// Control thread only.
+///
+/// A configuration that is the first to need a name waits for what DNS says of it, but not for long: its requests would find no
+/// endpoint. Later answers change endpoints alone.
 ///
 /// A delivery always compiles: what is wrong in it stays out of the snapshot or in its last good version, and becomes
 /// a problem.
 final class Reload {
     /// Seconds until a port that could not be listened on is tried again.
     static let listenRetrySeconds = 5.0
+    /// How long a configuration may wait for names that were never looked up.
+    static let nameWaitSeconds = 2.0
 
     private let compiler: Compiler
     private let engine: Engine
     private let status: ServerStatus
     private let loop: ControlLoop
     private let log: Logger
+    private let resolver: NameResolver
     private var problemLog = ProblemLog()
     /// What the workers have, and what became of it.
-    private var last: (delivery: Delivery, compilation: Compilation, failures: [ListenerProblem])?
+    private var last: Published?
+    /// What waits for names.
+    private var held: Held?
+    private var holdEnd: ControlWatch?
     private var retry: ControlWatch?
     private var isStopped = false
     /// Called each time all workers serve a generation.
     private let live: (UInt64) -> Void
 
+    private struct Published {
+        let delivery: Delivery
+        /// Of the configuration alone.
+        let diagnostics: [Diagnostic]
+        var snapshot: Snapshot
+        var failures: [ListenerProblem]
+    }
+
+    private struct Held {
+        let delivery: Delivery
+        let diagnostics: [Diagnostic]
+        var snapshot: Snapshot
+        let start: Double
+        let published: ([Problem]) -> Void
+    }
+
     init(
-        compiler: Compiler, engine: Engine, status: ServerStatus, loop: ControlLoop, log: Logger,
+        compiler: Compiler, engine: Engine, status: ServerStatus, loop: ControlLoop, resolver: NameResolver, log: Logger,
         live: @escaping (UInt64) -> Void
     ) {
         self.compiler = compiler
         self.engine = engine
         self.status = status
         self.loop = loop
+        self.resolver = resolver
         self.log = log
         self.live = live
+        resolver.changed = { [unowned self] in take($0) }
+        resolver.settled = { [unowned self] in release() }
     }
 
-    /// Puts the delivery in force; returns the ports that could not be listened on.
-    @discardableResult
-    func take(_ delivery: Delivery) -> [Problem] {
+    /// Puts the delivery in force, at once or when its names are known; then tells the ports that could not be listened on.
+    ///
+    /// One that comes while another waits takes its place.
+    func take(_ delivery: Delivery, published: @escaping ([Problem]) -> Void = { _ in }) {
         let start = SystemClock.now
         let compilation = compiler.compile(delivery.resources)
-        let snapshot = compilation.snapshot
-        let generation = snapshot.generation
+        held = Held(
+            delivery: delivery, diagnostics: compilation.diagnostics, snapshot: compilation.snapshot, start: start,
+            published: published)
+        resolver.want(compilation.names)
+        if resolver.isSettled { return release() }
+        if holdEnd == nil { holdEnd = loop.schedule(after: Self.nameWaitSeconds) { [unowned self] in release() } }
+    }
+
+    /// Publishes what was held, with what DNS has said so far.
+    private func release() {
+        holdEnd?.cancel()
+        holdEnd = nil
+        guard let ready = held else { return }
+        held = nil
+        publish(ready)
+    }
+
+    private func publish(_ ready: Held) {
+        let (generation, start) = (ready.snapshot.generation, ready.start)
         let me = ControlBound(self)
         let handle = loop.handle
-        let failures = engine.publish(snapshot) {
+        let failures = engine.publish(ready.snapshot) {
             handle.post { me.value.applied(generation, startedAt: start) }
         }
-        let problems = report(delivery, compilation, failures)
+        let problems = report(
+            Published(
+                delivery: ready.delivery, diagnostics: ready.diagnostics, snapshot: ready.snapshot, failures: failures))
         log.info(
             "configuration published",
             metadata: [
-                "generation": "\(generation)", "resources": "\(delivery.resources.count)",
-                "files": "\(delivery.files.count)", "problems": "\(problems.count)",
+                "generation": "\(generation)", "resources": "\(ready.delivery.resources.count)",
+                "files": "\(ready.delivery.files.count)", "problems": "\(problems.count)",
             ])
         retryLater(isNeeded: !failures.isEmpty)
-        return Array(problems.suffix(failures.count))
+        ready.published(Array(problems.suffix(failures.count)))
+    }
+
+    /// DNS says something new.
+    private func take(_ answers: [String: NameAnswer]) {
+        let update = compiler.update(answers)
+        if held != nil {
+            // The compiler has left the configuration in force behind.
+            if let update { held?.snapshot = update.snapshot }
+            return
+        }
+        guard var published = last else { return }
+        if let update {
+            published.snapshot = update.snapshot
+            engine.publishEndpoints(update.snapshot, clusters: update.clusters)
+            log.debug("endpoints published", metadata: ["clusters": "\(update.clusters.count)"])
+        }
+        _ = report(published)
     }
 
     /// Nothing is published afterwards.
     func stop() {
+        resolver.stop()
+        holdEnd?.cancel()
+        holdEnd = nil
+        held = nil
         retry?.cancel()
         retry = nil
         isStopped = true
@@ -91,22 +160,25 @@ final class Reload {
 
     /// Hands the workers the same generation once more, which opens the ports that are free by now.
     private func retryPorts() {
-        guard let last else { return }
-        let failures = engine.publish(last.compilation.snapshot) {}
-        if failures != last.failures { _ = report(last.delivery, last.compilation, failures) }
+        guard var published = last else { return }
+        let failures = engine.publish(published.snapshot) {}
+        if failures != published.failures {
+            published.failures = failures
+            _ = report(published)
+        }
         retryLater(isNeeded: !failures.isEmpty)
     }
 
     /// Tells `/status` and the log what came of a configuration; returns the problems, those of ports last.
-    private func report(
-        _ delivery: Delivery, _ compilation: Compilation, _ failures: [ListenerProblem]
-    ) -> [Problem] {
-        last = (delivery, compilation, failures)
+    private func report(_ published: Published) -> [Problem] {
+        last = published
+        let found = published.delivery.diagnostics + published.diagnostics + compiler.nameDiagnostics
         let problems =
-            (delivery.diagnostics + compilation.diagnostics).map(Problem.init)
-            + failures.map { Problem($0, resources: delivery.resources) }
-        let snapshot = compilation.snapshot
-        status.published(configuration(delivery, snapshot, failures, problems), snapshot: snapshot)
+            found.map(Problem.init)
+            + published.failures.map { Problem($0, resources: published.delivery.resources) }
+        status.published(
+            configuration(published.delivery, published.snapshot, published.failures, problems),
+            snapshot: published.snapshot)
         problemLog.report(problems, to: log)
         return problems
     }

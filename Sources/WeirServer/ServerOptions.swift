@@ -1,5 +1,6 @@
 package import Logging
 package import WeirEngine
+package import WeirSources
 
 /// What `weir serve` was told on the command line.
 package struct ServerOptions: Sendable {
@@ -13,6 +14,8 @@ package struct ServerOptions: Sendable {
     package var metrics: HostPort? = HostPort(host: "0.0.0.0", port: 15090)
     /// Who the gateway is in its metrics.
     package var source = SourceLabels()
+    /// How names of endpoints are looked up.
+    package var names = NameResolverOptions()
     /// Worker threads; at least 1.
     package var workers = WorkerCount.detected()
     /// Gateway port to the port really listened on.

@@ -25,7 +25,7 @@ extension Resource.Spec {
     init(_ kind: Kind, _ envelope: inout FieldReader, _ metadata: Metadata) {
         switch kind {
         case .service: self = .service(Service(envelope.mapping("spec")))
-        case .pod: self = .pod(Pod(envelope.mapping("status")))
+        case .pod: self = .pod(Pod(envelope.mapping("spec"), envelope.mapping("status")))
         case .endpointSlice: self = .endpointSlice(EndpointSlice(&envelope, metadata))
         case .secret: self = .secret(Secret(&envelope))
         case .namespace: self = .namespace(Namespace())

@@ -7,7 +7,8 @@ extension Service {
         ports = fields.items("ports").map { ServicePort(service: $0) }
         selector = fields.textMap("selector")
         type = fields.text("type") ?? "ClusterIP"
-        externalName = fields.text("externalName")
+        externalName = fields.filledText("externalName")
+        isHeadless = fields.text("clusterIP") == "None"
         if let policy = fields.take("internalTrafficPolicy"), policy.scalar == "Local" {
             policy.warn(.fieldNotHonoured, "internalTrafficPolicy is not acted on; endpoints on every node are used.")
         }
@@ -23,16 +24,25 @@ extension ServicePort {
         name = fields.text("name") ?? ""
         self.protocol = fields.text("protocol") ?? "TCP"
         // A named targetPort is resolved by the endpoint slices, which hold numbers.
-        targetPort = fields.take("targetPort")?.scalar.flatMap(WholeNumber.parse)
+        let target = fields.take("targetPort")?.scalar
+        targetPort = target.flatMap(WholeNumber.parse)
+        if targetPort == nil { targetPortName = target }
         appProtocol = fields.text("appProtocol")
     }
 }
 
 extension Pod {
-    /// Decodes `status:`.
-    init(_ status: FieldReader?) {
+    /// Decodes `spec:` and `status:`.
+    init(_ spec: FieldReader?, _ status: FieldReader?) {
+        var spec = spec
+        nodeName = spec?.text("nodeName")
         guard var fields = status else { return }
         podIP = fields.text("podIP")
+        isReady = !["Succeeded", "Failed"].contains(fields.text("phase") ?? "")
+        for item in fields.items("conditions") {
+            guard var condition = item.mapping(), condition.text("type") == "Ready" else { continue }
+            isReady = isReady && condition.text("status") == "True"
+        }
     }
 }
 

@@ -5,9 +5,9 @@ extension ServiceEntry {
         hosts = fields.texts("hosts")
         ports = fields.items("ports").map { ServicePort(entry: $0) }
         endpoints = fields.items("endpoints").map { WorkloadEndpoint($0.mapping(), line: $0.line) }
-        readResolution(&fields)
+        resolution = fields.word("resolution", as: Resolution.self) ?? .none
         exportTo = ExportTo.read(&fields)
-        if var selector = fields.unserved("workloadSelector", "list endpoints instead")?.mapping() {
+        if var selector = fields.mapping("workloadSelector") {
             workloadSelector = selector.textMap("labels")
             selector.finish()
         }
@@ -17,16 +17,6 @@ extension ServiceEntry {
         let place = fields.inapplicable("location", "it decides on a mesh's own TLS")
         location = place?.word(of: "location", as: Location.self) ?? .meshExternal
         fields.finish()
-    }
-
-    private mutating func readResolution(_ fields: inout FieldReader) {
-        guard let value = fields.take("resolution") else { return }
-        resolution = value.word(of: "resolution", as: Resolution.self) ?? .none
-        guard resolution != .none, resolution != .static else { return }
-        value.warn(
-            .fieldNotHonoured,
-            "resolution is not acted on by this version; \(resolution.rawValue): its names are not looked up and only "
-                + "IP addresses among its endpoints are used.")
     }
 }
 

@@ -78,4 +78,6 @@ package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case notBoundToGateway = "WEIR0008"
     /// A field that has no meaning at an ingress, such as a mesh's virtual addresses.
     case notApplicable = "WEIR0009"
+    /// A name that DNS gives no addresses for, or not any more.
+    case nameNotResolved = "WEIR0010"
 }

@@ -33,6 +33,8 @@ package struct ServicePort: Sendable, Hashable {
     package var name = ""
     package var `protocol` = ""
     package var targetPort: Int?
+    /// Of a Service whose `targetPort` is a name; its EndpointSlices hold the number.
+    package var targetPortName: String?
     package var appProtocol: String?
     package init() {}
 }
@@ -60,6 +62,8 @@ package struct Service: Sendable, Hashable {
     package var selector: [String: String] = [:]
     package var type = "ClusterIP"
     package var externalName: String?
+    /// `clusterIP: None`: its name leads to its pods.
+    package var isHeadless = false
     package init() {}
 }
 
@@ -93,9 +97,12 @@ package struct EndpointSlice: Sendable, Hashable {
     package init() {}
 }
 
-/// Kubernetes core/v1 `Pod`: only its labels (in the metadata) and address matter.
+/// Kubernetes core/v1 `Pod`: only its labels (in the metadata), where it is and whether it serves matter.
 package struct Pod: Sendable, Hashable {
     package var podIP: String?
+    package var nodeName: String?
+    /// Of the condition `Ready`; absent = ready, unless the Pod has ended.
+    package var isReady = true
     package init() {}
 }
 

@@ -24,6 +24,10 @@ package struct ClusterSpec: Sendable, Hashable {
     /// 0 = idle connections are kept for ever (Istio: `tcp.idleTimeout: 0s`).
     package var idleTimeoutMilliseconds = 3_600_000
 
+    /// Name and port of its one endpoint, whose address may change: connections that stand are used on, new ones go to the
+    /// new address (Envoy's LOGICAL_DNS).
+    package var logicalName: String?
+
     package init(name: String) {
         self.name = name
     }

@@ -32,11 +32,17 @@ final class Cluster {
     /// Takes over a newer plan: endpoints that stay keep their connections, those that went finish what they serve.
     func adopt(_ newer: ClusterPlan) {
         guard newer !== plan else { return }
+        let former = plan
         plan = newer
         var known: [EndpointAddress: Endpoint] = [:]
         for endpoint in endpoints.all {
             // Two of one address: requests that borrow the one that is dropped must still find it.
             if let twin = known.updateValue(endpoint, forKey: endpoint.pool.address) { twin.leave() }
+        }
+        if let name = newer.spec.logicalName, name == former.spec.logicalName, newer.endpointCount == 1, known.count == 1,
+            let endpoint = known.values.first
+        {
+            known = [newer.endpoints[0].address: endpoint]
         }
         rebuild(keeping: known)
     }

@@ -172,6 +172,13 @@ package final class Engine: Sendable {
         return problems
     }
 
+    /// Hands every worker the snapshot published before with other plans of these clusters.
+    ///
+    /// Control thread. The listeners must be the same objects; nothing but the clusters named is looked at.
+    package func publishEndpoints(_ snapshot: Snapshot, clusters: [Int32]) {
+        for mailbox in mailboxes { mailbox.post(.adoptEndpoints(snapshot, clusters: clusters)) }
+    }
+
     /// Opens one socket a worker on the same port.
     private func openListener(_ key: ListenerKey, _ opened: inout [OpenedListener]) throws(SocketError) -> Int {
         guard let port = UInt16(exactly: key.localPort), port > 0 else {

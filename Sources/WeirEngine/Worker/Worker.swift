@@ -4,6 +4,8 @@ import Glibc
 enum WorkerMessage: Sendable {
     /// Serve this generation from now on. `slots[i]` is the listener slot of the snapshot's i-th listener, -1 when it has none.
     case adopt(Snapshot, slots: [Int], ticket: AdoptionTicket)
+    /// Serve this snapshot from now on: only these clusters' plans differ from the one before.
+    case adoptEndpoints(Snapshot, clusters: [Int32])
     /// Accept on this socket, which the worker owns from now on.
     case listen(socket: Int32, slot: Int, permits: ListenerPermits? = nil)
     /// Take what is queued, then close the listener. Connections it accepted stay.
@@ -112,6 +114,8 @@ class Worker: ServerHost, AcceptorOwner {
         case .adopt(let snapshot, let slots, let ticket):
             adopt(snapshot, slots)
             ticket.adopted()
+        case .adoptEndpoints(let snapshot, let clusters):
+            adopt(snapshot, clusters)
         case .listen(let socket, let slot, let permits):
             self.permits[slot] = permits
             acceptors[slot] = Acceptor(loop: loop, socket: socket, slot: slot, owner: self)
@@ -288,12 +292,33 @@ class Worker: ServerHost, AcceptorOwner {
     // MARK: Configuration
 
     private func adopt(_ snapshot: Snapshot, _ slots: [Int]) {
+        let former = replaceCurrent(by: snapshot)
+        adoptListeners(snapshot, slots)
+        adoptClusters(snapshot)
+        leave(former)
+    }
+
+    /// Takes over other endpoints; costs what changed.
+    private func adopt(_ snapshot: Snapshot, _ changed: [Int32]) {
+        // The listeners' plans stay where they are: the new snapshot keeps the same ones.
+        let former = replaceCurrent(by: snapshot)
+        for id in changed where Int(id) < clusterCapacity {
+            // A cluster that was not needed yet finds its plan in the snapshot.
+            guard let entry = clusters[Int(id)], let plan = snapshot.cluster(id: id) else { continue }
+            entry.takeUnretainedValue().adopt(plan.takeUnretainedValue())
+        }
+        leave(former)
+    }
+
+    private func replaceCurrent(by snapshot: Snapshot) -> PinnedSnapshot? {
         let former = current
         let pinned = PinnedSnapshot(snapshot)
         current = pinned
         borrowedCurrent = Borrowed(pinned)
-        adoptListeners(snapshot, slots)
-        adoptClusters(snapshot)
+        return former
+    }
+
+    private func leave(_ former: PinnedSnapshot?) {
         guard let former else { return }
         former.isCurrent = false
         if former.pins == 0 { retire(former) } else { older.append(former) }
@@ -346,7 +371,10 @@ class Worker: ServerHost, AcceptorOwner {
         let index = Int(id)
         guard index >= 0, index < clusterCapacity else { return nil }
         if let entry = clusters[index] { return entry }
-        guard let plan = pinned.with({ $0.snapshot.cluster(id: id) }) else { return nil }
+        // The newest plan: a request routed by an older generation must not leave a cluster of that one's endpoints behind.
+        guard let plan = current?.snapshot.cluster(id: id) ?? pinned.with({ $0.snapshot.cluster(id: id) }) else {
+            return nil
+        }
         let entry = Unmanaged.passRetained(Cluster(host: self, plan: plan.takeUnretainedValue()))
         clusters[index] = entry
         return entry

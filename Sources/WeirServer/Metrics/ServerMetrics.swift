@@ -1,14 +1,19 @@
-import WeirEngine
-import WeirSources
+package import WeirEngine
+package import WeirSources
 
 /// The metrics of the process and the server: everything but the requests.
 package struct ServerMetrics: Sendable {
     private let status: ServerStatus
+    private let names: Guarded<NameStatistics>
     /// `nil` without an access log.
     private let accessLog: AccessLogWriter?
 
-    package init(status: ServerStatus, accessLog: AccessLogWriter? = nil) {
+    package init(
+        status: ServerStatus, names: Guarded<NameStatistics> = Guarded(NameStatistics()),
+        accessLog: AccessLogWriter? = nil
+    ) {
         self.status = status
+        self.names = names
         self.accessLog = accessLog
     }
 
@@ -20,6 +25,7 @@ package struct ServerMetrics: Sendable {
         ProcessMetrics.read().write(into: &text)
         writeTraffic(stats, &text)
         writeConfiguration(stats, &text)
+        names.withLock { $0 }.write(into: &text)
         if let accessLog { write(accessLog, stats, &text) }
     }
 

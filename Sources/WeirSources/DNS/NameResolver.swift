@@ -37,7 +37,8 @@ package final class NameResolver {
     private var telling: ControlWatch?
     private var isStopped = false
     private var random = SystemRandomNumberGenerator()
-    private let counts = Guarded(NameStatistics())
+    /// For metrics; any thread.
+    package let counts = Guarded(NameStatistics())
 
     package init(loop: ControlLoop, options: NameResolverOptions = NameResolverOptions()) {
         self.loop = loop
@@ -62,9 +63,6 @@ package final class NameResolver {
 
     /// Every wanted name has been answered somehow at least once.
     package var isSettled: Bool { unknown == 0 }
-
-    /// For metrics; any thread.
-    package var statistics: NameStatistics { counts.withLock { $0 } }
 
     /// Nothing is called afterwards.
     package func stop() {

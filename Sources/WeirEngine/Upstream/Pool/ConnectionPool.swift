@@ -15,7 +15,7 @@ class ConnectionPool {
     private var plan: ClusterPlan
     /// The cluster's name for the access log; valid until a newer plan is adopted.
     private(set) var clusterName: UnsafeRawBufferPointer
-    private let text: LogAddressText
+    private var text: LogAddressText
     /// Why the kernel refused the last connection outright.
     private(set) var openError: Int32 = 0
     /// The most recently used last; kept alive by `all`.
@@ -34,14 +34,16 @@ class ConnectionPool {
         idle.reserveCapacity(8)
     }
 
-    /// The endpoint's address for the access log; valid while the pool lives.
+    /// The endpoint's address for the access log; valid until a newer plan is adopted.
     var addressText: LogAddress { text.address }
 
     /// A newer plan has the same endpoint: connections stay, timeouts change for what comes.
     func adopt(_ newer: ClusterPlan, _ address: EndpointAddress) {
+        // That of a logical endpoint changes (see `ClusterSpec.logicalName`). The former plan holds the former path.
+        if address != self.address { text = LogAddressText(address) }
+        self.address = address
         plan = newer
         clusterName = newer.name
-        self.address = address
     }
 
     var connectionCount: Int { all.count }
