@@ -148,6 +148,72 @@ enum Fixture {
         return resource(.serviceEntry, name, namespace, .serviceEntry(entry), created: created, revision: revision)
     }
 
+    static func service(
+        _ name: String, namespace: String = "default", ports: [ServicePort] = [port(80)], type: String = "ClusterIP",
+        external: String? = nil, headless: Bool = false, selector: [String: String] = [:]
+    ) -> Resource {
+        var service = Service()
+        service.ports = ports
+        service.type = type
+        service.externalName = external
+        service.isHeadless = headless
+        service.selector = selector
+        return resource(.service, name, namespace, .service(service))
+    }
+
+    /// A slice with the one port `http` at 8080.
+    static func slice(
+        _ name: String, of service: String, created: String? = nil, _ endpoints: [EndpointSlice.Endpoint]
+    ) -> Resource {
+        var slice = EndpointSlice()
+        slice.serviceName = service
+        var port = EndpointSlice.Port()
+        (port.name, port.port) = ("http", 8080)
+        slice.ports = [port]
+        slice.endpoints = endpoints
+        return resource(.endpointSlice, name, "default", .endpointSlice(slice), created: created)
+    }
+
+    static func sliceEndpoint(_ address: String, pod: String? = nil, ready: Bool = true) -> EndpointSlice.Endpoint {
+        var endpoint = EndpointSlice.Endpoint()
+        endpoint.addresses = [address]
+        endpoint.podName = pod
+        endpoint.ready = ready
+        return endpoint
+    }
+
+    static func pod(
+        _ name: String, _ labels: [String: String], address: String? = nil, ready: Bool = true
+    ) -> Resource {
+        var pod = Pod()
+        pod.podIP = address
+        pod.isReady = ready
+        var made = resource(.pod, name, "default", .pod(pod))
+        made.metadata.labels = labels
+        return made
+    }
+
+    static func workload(
+        _ name: String, namespace: String = "default", _ endpoint: WorkloadEndpoint, labels: [String: String] = [:]
+    ) -> Resource {
+        var made = resource(.workloadEntry, name, namespace, .workloadEntry(endpoint))
+        made.metadata.labels = labels
+        return made
+    }
+
+    /// An entry that selects workloads.
+    static func selecting(
+        _ name: String, _ selector: [String: String], ports: [ServicePort] = [port(80)],
+        resolution: ServiceEntry.Resolution = .static
+    ) -> Resource {
+        var entry = ServiceEntry()
+        entry.hosts = ["\(name).default.svc.cluster.local"]
+        entry.ports = ports
+        entry.resolution = resolution
+        entry.workloadSelector = selector
+        return resource(.serviceEntry, name, "default", .serviceEntry(entry))
+    }
+
     static func destinationRule(
         _ name: String, namespace: String = "default", host: String, subsets: [DestinationRule.Subset] = [],
         policy: TrafficPolicy? = nil, exportTo: [String] = [], created: String? = nil
@@ -207,6 +273,13 @@ extension Compiler {
 }
 
 extension Compilation {
+    /// As `clusters`, of a snapshot.
+    static func clusters(of snapshot: Snapshot) -> String {
+        Compilation(
+            snapshot: snapshot, diagnostics: [], recompiledVirtualHosts: 0, recompiledClusters: 0, names: []
+        ).clusters
+    }
+
     /// One line a host and route: `80 shop.com`, `  path prefix "/a" -> 90 outbound|80||a...`.
     var routes: String {
         snapshot.describe().listeners.flatMap { listener in

@@ -32,17 +32,21 @@ final class Cluster {
     /// Takes over a newer plan: endpoints that stay keep their connections, those that went finish what they serve.
     func adopt(_ newer: ClusterPlan) {
         guard newer !== plan else { return }
-        let former = plan
+        let formerName = plan.spec.logicalName
         plan = newer
         var known: [EndpointAddress: Endpoint] = [:]
         for endpoint in endpoints.all {
             // Two of one address: requests that borrow the one that is dropped must still find it.
             if let twin = known.updateValue(endpoint, forKey: endpoint.pool.address) { twin.leave() }
         }
-        if let name = newer.spec.logicalName, name == former.spec.logicalName, newer.endpointCount == 1, known.count == 1,
-            let endpoint = known.values.first
-        {
-            known = [newer.endpoints[0].address: endpoint]
+        if let formerName, let endpoint = known.values.first {
+            known = [:]
+            if newer.spec.logicalName == formerName, newer.endpointCount == 1 {
+                known[newer.endpoints[0].address] = endpoint
+            } else {
+                // Its connections may lead to addresses it had before.
+                endpoint.leave()
+            }
         }
         rebuild(keeping: known)
     }

@@ -124,10 +124,7 @@ import WeirConfig
 
     private static let others: [Case] = [
         entry("exportTo", "[.]"),
-        entry("resolution", "DNS"),
-        entry("resolution", "DNS_ROUND_ROBIN"),
         entry("subjectAltNames", "[a]"),
-        entry("workloadSelector", "{labels: {a: b}}"),
         tls("subjectAltNames", "[a]"),
         tls("verifyCertificateSpki", "[a]"),
         tls("verifyCertificateHash", "[a]"),

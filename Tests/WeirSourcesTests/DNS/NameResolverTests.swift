@@ -43,7 +43,7 @@ import WeirTestSupport
         fixture.server.say(.code(code), of: "a.test")
         #expect(fixture.sees { $0.answer("a.test").problem?.contains("no name server answers") == true })
         #expect(fixture.answer("a.test").addresses == targets("10.0.0.1"))
-        #expect(fixture.resolver.counts.withLock { $0 }.stale == 1 && fixture.resolver.statistics.failed > 0)
+        #expect(fixture.resolver.counts.withLock { $0 }.stale == 1 && fixture.resolver.counts.withLock { $0 }.failed > 0)
     }
 
     @Test(arguments: [NameServer.Reply.code(3), .addresses([])])
