@@ -73,14 +73,16 @@ struct EntryServices {
             }
             if case .name(let name) = place { names.append(NameUse(name, selected.resource, "spec.address")) }
             endpoints.append(
-                RegisteredService.Endpoint(selected, place, ports: ports.map { $0.number(at: selected.endpoint, place) })
+                RegisteredService.Endpoint(
+                    selected, place, ports: ports.map { $0.number(at: selected.endpoint, place) })
             )
         }
         return endpoints
     }
 
     /// Without endpoints the host itself is looked up.
-    private mutating func ownEndpoint(of host: String, _ workloadNames: DestinationNames) -> RegisteredService.Endpoint {
+    private mutating func ownEndpoint(of host: String, _ workloadNames: DestinationNames) -> RegisteredService.Endpoint
+    {
         let place = EndpointPlace(host)
         note(place, "spec.hosts", line: 0)
         let labels = WorkloadNaming.labels(ofEndpoint: [:], entry: resource.metadata)

@@ -91,7 +91,9 @@ struct KubernetesServices {
             }
             let labels = Locality.labels(traits.labels, zone: endpoint.zone, node: endpoint.nodeName)
             for address in endpoint.addresses {
-                guard newest.isLastWord(resource, on: address, slice.ports), let target = EndpointTarget(address) else { continue }
+                guard newest.isLastWord(resource, on: address, slice.ports), let target = EndpointTarget(address) else {
+                    continue
+                }
                 service.endpoints.append(
                     RegisteredService.Endpoint(
                         place: .address(target), ports: numbers, labels: labels, weight: 1, workload: traits.workload))

@@ -53,7 +53,8 @@ final class Reload {
     }
 
     init(
-        compiler: Compiler, engine: Engine, status: ServerStatus, loop: ControlLoop, resolver: NameResolver, log: Logger,
+        compiler: Compiler, engine: Engine, status: ServerStatus, loop: ControlLoop, resolver: NameResolver,
+        log: Logger,
         live: @escaping (UInt64) -> Void
     ) {
         self.compiler = compiler

@@ -96,7 +96,9 @@ package final class NameServer: Sendable {
             var peer = sockaddr_storage()
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
             let count = withUnsafeMutablePointer(to: &peer) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { recvfrom(descriptor, &room, 4096, 0, $0, &length) }
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    recvfrom(descriptor, &room, 4096, 0, $0, &length)
+                }
             }
             guard count > 0 else { return }
             guard let answer = answer(to: Array(room[..<count]), limit: 512, state) else { continue }
@@ -170,7 +172,9 @@ package final class NameServer: Sendable {
             at = end
         }
         guard at + 5 <= question.count else { return nil }
-        return (labels.joined(separator: ".").lowercased(), UInt16(question[at + 1]) << 8 | UInt16(question[at + 2]), at + 5)
+        return (
+            labels.joined(separator: ".").lowercased(), UInt16(question[at + 1]) << 8 | UInt16(question[at + 2]), at + 5
+        )
     }
 
     private static func records(_ addresses: [String], of name: String, _ type: UInt16, _ ttl: UInt32) -> [[UInt8]] {
@@ -183,7 +187,8 @@ package final class NameServer: Sendable {
     }
 
     private static func record(_ name: String, _ type: UInt16, _ ttl: UInt32, _ data: [UInt8]) -> [UInt8] {
-        encoded(name) + bytes(type) + bytes(UInt16(1)) + bytes(UInt16(ttl >> 16)) + bytes(UInt16(truncatingIfNeeded: ttl))
+        encoded(name) + bytes(type) + bytes(UInt16(1)) + bytes(UInt16(ttl >> 16))
+            + bytes(UInt16(truncatingIfNeeded: ttl))
             + bytes(UInt16(data.count)) + data
     }
 

@@ -37,7 +37,10 @@ import WeirEngine
                 F.pod("web-1", ["version": "v1"]), F.pod("web-2", ["version": "v2"]),
                 slice(
                     "s1", of: "web",
-                    [F.sliceEndpoint("10.0.0.1", pod: "web-1"), F.sliceEndpoint("10.0.0.9", pod: "web-1", ready: false)]),
+                    [
+                        F.sliceEndpoint("10.0.0.1", pod: "web-1"),
+                        F.sliceEndpoint("10.0.0.9", pod: "web-1", ready: false),
+                    ]),
                 slice(
                     "s2", of: "web", ports: [("http", 8081), ("admin", 9)],
                     [F.sliceEndpoint("10.0.0.2", pod: "web-2"), F.sliceEndpoint("10.0.0.3")]),
@@ -65,7 +68,8 @@ import WeirEngine
     }
 
     @Test func aServiceBeatsAnEntryOfTheSameName() {
-        let result = compile(["web"], [F.entry("web"), F.service("web"), slice("s", of: "web", [F.sliceEndpoint("10.9.9.9")])])
+        let result = compile(
+            ["web"], [F.entry("web"), F.service("web"), slice("s", of: "web", [F.sliceEndpoint("10.9.9.9")])])
         #expect(result.clusters == "80||web: 10.9.9.9:8080, LEAST_REQUEST")
     }
 
@@ -75,7 +79,10 @@ import WeirEngine
         #expect(known.clusters == "80||example.com: 10.0.0.1:80, LEAST_REQUEST")
         let twice = compile(
             ["ext"],
-            [F.service("ext", type: "ExternalName", external: "other"), F.service("other", type: "ExternalName", external: "x.com")])
+            [
+                F.service("ext", type: "ExternalName", external: "other"),
+                F.service("other", type: "ExternalName", external: "x.com"),
+            ])
         #expect(twice.routes.hasSuffix("80||ext (unknown)"))
         #expect(twice.findings == ["IST0101 vs spec.http[0].route[0].destination.host vs.yaml:30"])
     }

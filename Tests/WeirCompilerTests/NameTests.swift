@@ -76,7 +76,8 @@ import WeirEngine
     @Test func namesAreWantedWhileADestinationLeadsToThem() {
         let compiler = Compiler.make()
         let entries = [
-            F.entry("a", resolution: .dns, [F.endpoint("x.com")]), F.entry("b", resolution: .dns, [F.endpoint("y.com")]),
+            F.entry("a", resolution: .dns, [F.endpoint("x.com")]),
+            F.entry("b", resolution: .dns, [F.endpoint("y.com")]),
             F.entry("c", resolution: .dns, [F.endpoint("z.com")]),
         ]
         #expect(compiler.compile(resources(["a", "b"], entries)).names == ["x.com", "y.com"])
@@ -133,7 +134,8 @@ import WeirEngine
 
     @Test func anExternalNameThatIsNoServiceIsLookedUp() {
         let compiler = Compiler.make()
-        let service = F.service("ext", ports: [F.port(443, target: 8443)], type: "ExternalName", external: "Example.com")
+        let service = F.service(
+            "ext", ports: [F.port(443, target: 8443)], type: "ExternalName", external: "Example.com")
         #expect(compiler.compile(resources(["ext"], [service])).names == ["example.com"])
         let update = compiler.update(["example.com": answer("10.0.0.1")])
         #expect(clusters(update) == "443||ext: 10.0.0.1:443, LEAST_REQUEST")

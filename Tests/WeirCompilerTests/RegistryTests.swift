@@ -46,7 +46,8 @@ import WeirEngine
         }
         #expect(
             compiler.compile(all("10.0.0.2")).clusters
-                == "80||shared.example.com: 10.0.0.1:80, LEAST_REQUEST\n80||shared.example.com: 10.0.0.2:80, LEAST_REQUEST")
+                == "80||shared.example.com: 10.0.0.1:80, LEAST_REQUEST\n80||shared.example.com: 10.0.0.2:80, LEAST_REQUEST"
+        )
         let second = compiler.compile(all("10.0.0.3"))
         #expect(second.clusters.hasSuffix("10.0.0.3:80, LEAST_REQUEST") && second.recompiledClusters == 1)
     }
@@ -108,7 +109,9 @@ import WeirEngine
                 F.service("web"), F.pod("p", ["app": "x"]), F.slice("s", of: "web", [endpoint]),
                 F.destinationRule(
                     "web", host: "web",
-                    subsets: [F.subset("z1", [zone: "z1", "app": "x"]), F.subset("node", ["kubernetes.io/hostname": "n1"])]),
+                    subsets: [
+                        F.subset("z1", [zone: "z1", "app": "x"]), F.subset("node", ["kubernetes.io/hostname": "n1"]),
+                    ]),
                 F.entry("e", [listed, F.endpoint("10.0.0.3", labels: ["istio-locality": "r1.z2"])]),
                 F.destinationRule(
                     "e", host: "e",
@@ -133,7 +136,8 @@ import WeirEngine
         let resources = [
             F.selecting("sel", ["app": "x"], ports: [F.port(80, target: 8080)]),
             F.pod("p", ["app": "x"], address: "10.0.0.1"), F.pod("q", ["app": "x"], address: "10.0.0.2", ready: false),
-            F.workload("w1", F.endpoint("10.0.0.3", ports: ["http": 90], labels: ["app": "x", "v": "spec"], weight: 3)),
+            F.workload(
+                "w1", F.endpoint("10.0.0.3", ports: ["http": 90], labels: ["app": "x", "v": "spec"], weight: 3)),
             F.workload("w2", F.endpoint("10.0.0.4", labels: ["app": "x"]), labels: ["app": "y"]),
             F.workload("w3", F.endpoint("unix:///run/w.sock"), labels: ["app": "x"]),
             F.workload("w4", F.endpoint("w4.example.com"), labels: ["app": "x"]),

@@ -28,7 +28,7 @@ extension AddressFamily {
         }
     }
 
-    /// fe80::/10
+    /// Whether it is one of fe80::/10.
     private static func isLinkLocal(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80
     }

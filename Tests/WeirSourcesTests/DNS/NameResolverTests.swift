@@ -43,7 +43,8 @@ import WeirTestSupport
         fixture.server.say(.code(code), of: "a.test")
         #expect(fixture.sees { $0.answer("a.test").problem?.contains("no name server answers") == true })
         #expect(fixture.answer("a.test").addresses == targets("10.0.0.1"))
-        #expect(fixture.resolver.counts.withLock { $0 }.stale == 1 && fixture.resolver.counts.withLock { $0 }.failed > 0)
+        #expect(
+            fixture.resolver.counts.withLock { $0 }.stale == 1 && fixture.resolver.counts.withLock { $0 }.failed > 0)
     }
 
     @Test(arguments: [NameServer.Reply.code(3), .addresses([])])
@@ -70,7 +71,10 @@ import WeirTestSupport
         #expect(fixture.answer("bad.test").addresses.isEmpty)
         #expect(fixture.resolver.isSettled)
         fixture.server.say(.addresses(["10.0.0.2"]), of: "bad.test")
-        #expect(fixture.sees { $0.answer("bad.test") == NameAnswer(addresses: targets("10.0.0.2"), first: targets("10.0.0.2")[0]) })
+        #expect(
+            fixture.sees {
+                $0.answer("bad.test") == NameAnswer(addresses: targets("10.0.0.2"), first: targets("10.0.0.2")[0])
+            })
     }
 
     @Test func anAnswerTooLongForADatagramComesOverTCP() throws {
