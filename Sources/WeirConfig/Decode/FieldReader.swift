@@ -25,6 +25,8 @@ struct FieldReader {
         self.line = line
         self.session = session
         fields = entries.map { Field(name: FieldName.camelCase($0.key), entry: $0) }
+        // More than most mappings may hold, so that the list is allocated once.
+        known.reserveCapacity(16)
     }
 
     /// Nothing is written in the mapping, not even a null.

@@ -42,6 +42,41 @@ import WeirConfig
           - {<<: *v1, name: v2}
         """,
         """
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: shop}
+        spec:
+          hosts: [a.b]
+          http:
+          - {match: [{uri: {prefix: /}}], redirect: {prefixRewrite: /b, derivePort: 1, redirectCode: 308}}
+          - {directResponse: {status: 200, body: {bytes: aGk=}}, headers: {response: {set: {x: "%REQ(Y?Z):8% 100%%"}}}}
+          - delegate: {name: d}
+            retries: {attempts: 2, retryOn: "5xx,503", perTryTimeout: 1s}
+            fault: {delay: {fixedDelay: 1s, percent: 5}, abort: {grpcStatus: OK, percentage: {value: 0.1}}}
+            corsPolicy: {allowOrigins: [{regex: "a.*"}], maxAge: 24h, allowMethods: ["*"]}
+          - route: [{destination: {host: a}}]
+            rewrite: {uriRegexRewrite: {match: "(a)", rewrite: '\\1'}}
+            mirrors: [{destination: {host: b}, percentage: {value: 50}}]
+          tls: [{match: [{sniHosts: [a.b], destinationSubnets: [10.0.0.0/8]}], route: [{destination: {host: a}}]}]
+        """,
+        """
+        apiVersion: networking.istio.io/v1
+        kind: DestinationRule
+        metadata: {name: a}
+        spec:
+          host: "*.b"
+          trafficPolicy:
+            loadBalancer:
+              consistentHash: {httpCookie: {name: c, ttl: 0s, attributes: [{name: Secure}]}, maglev: {tableSize: 251}}
+              localityLbSetting: {distribute: [{from: a/*, to: {a/*: 80, b: 20}}]}
+              warmup: {duration: 1s, aggression: 0.5}
+            connectionPool: {http: {http2KeepAlive: {interval: 1s, timeout: 1s}, h2UpgradePolicy: UPGRADE}}
+            outlierDetection: {maxEjectionPercent: 100, outlierDetectionHttpErrorCodes: [429]}
+            tls: {mode: SIMPLE, insecureSkipVerify: true}
+            tunnel: {targetHost: a.b, targetPort: 443}
+            retryBudget: {percent: 25.5}
+        """,
+        """
         apiVersion: v1
         kind: List
         items:
