@@ -2,6 +2,7 @@
 #include "CWeir.h"
 #include <string.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 int weir_accept4(int fd, struct sockaddr *address, socklen_t *length) {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -20,6 +21,14 @@ int weir_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 int weir_signalfd(const sigset_t *mask) { return signalfd(-1, mask, SFD_NONBLOCK | SFD_CLOEXEC); }
 int weir_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 void weir_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+double weir_clock_seconds(int clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+int64_t weir_modified(const struct stat *info) {
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
 const char *weir_errno_text(int code) {
     const char *text = strerrordesc_np(code);
     return text ? text : "unknown error";

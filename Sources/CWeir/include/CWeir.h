@@ -39,6 +39,11 @@ int weir_eventfd(void);
 int weir_signalfd(const sigset_t *mask);
 int weir_socket(int family);
 void weir_name_thread(const char *name);
+// Which module a timespec belongs to depends on what else is imported, so Swift outside the engine never sees one.
+// Seconds of a CLOCK_ constant's clock.
+double weir_clock_seconds(int clock);
+// Nanoseconds since 1970 at the last modification.
+int64_t weir_modified(const struct stat *info);
 
 // recv and send without a thread-cancellation point: glibc's pay eight locked instructions a request for one. Sanitizers
 // watch glibc's, so they get those.

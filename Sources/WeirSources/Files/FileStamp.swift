@@ -17,11 +17,12 @@ struct FileStamp: Equatable {
 
     var identity: Identity { Identity(device: device, inode: inode) }
 
-    fileprivate init(_ info: stat) {
+    fileprivate init(_ status: stat) {
+        var info = status
         device = UInt64(info.st_dev)
         inode = UInt64(info.st_ino)
         bytes = Int(info.st_size)
-        modified = Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)
+        modified = weir_modified(&info)
     }
 
     /// Seconds since the last modification; negative when the clock was set back.
