@@ -40,6 +40,8 @@ struct DestinationAnswer {
     let name: String
     let port: Int
     var problem: Problem?
+    /// There is a problem, but for a while requests still go where they went (see `RetainedClusters`).
+    var isRetained = false
     /// The ports to choose from, when the route should have named one.
     var ambiguousPorts: [Int] = []
 }
@@ -76,6 +78,7 @@ final class ClusterCompiler {
     private var isStale: [Bool] = []
     /// How many virtual hosts lead there.
     private var uses: [Int] = []
+    private var retained: RetainedClusters
     private var lastTable = ClusterTable([], capacity: 0)
     private var resolved = ResolvedNames()
     /// Plans made so far.
@@ -86,9 +89,20 @@ final class ClusterCompiler {
         self.options = options
         self.registry = registry
         self.rules = rules
+        retained = RetainedClusters(graceSeconds: options.referenceGraceSeconds)
     }
 
     // MARK: Inputs
+
+    /// A compilation begins at this time: what was retained until now leads nowhere any more.
+    func begin(at now: Double) {
+        if retained.begin(at: now) { forgetAnswers() }
+    }
+
+    /// When to compile again, although nothing changes.
+    var nextDeadline: Double? { retained.nextDeadline }
+
+    var services: ServiceRegistry { registry }
 
     /// Takes over a registry; what changed in it decides what is looked at again.
     func adopt(_ newer: ServiceRegistry) {
@@ -134,18 +148,12 @@ final class ClusterCompiler {
     }
 
     private func answer(_ request: DestinationRequest) -> DestinationAnswer {
-        var host = options.qualified(request.host, namespace: request.namespace)
-        var service = registry.service(host, seenFrom: request.namespace)
-        // Where nothing of that name is known, an ExternalName is resolved itself.
-        if let alias = service?.alias, let aliased = registry.service(alias, seenFrom: request.namespace) {
-            guard aliased.alias == nil else {
-                return missing(host, request, port: request.port ?? request.serverPort, .externalNameTwice(alias))
-            }
-            service = aliased
-            host = alias
-        }
-        guard let service else {
-            return missing(host, request, port: request.port ?? request.serverPort, .unknownHost(host))
+        let host: String
+        let service: RegisteredService
+        switch find(request.host, namespace: request.namespace) {
+        case .success(let found): (host, service) = found
+        case .failure(let missing):
+            return self.missing(missing.host, request, port: request.port ?? request.serverPort, missing.problem)
         }
         let numbers = service.ports.map(\.number)
         let port = request.port ?? (numbers.count == 1 ? numbers[0] : request.serverPort)
@@ -153,12 +161,8 @@ final class ClusterCompiler {
         guard service.serves(port) else {
             return missing(host, request, port: port, .unknownPort(host: host, ports: numbers), ambiguous)
         }
-        var labels: [String: String] = [:]
-        if let name = request.subset {
-            guard let subset = rules.rule(for: host, namespace: service.namespace)?.subset(named: name) else {
-                return missing(host, request, port: port, .unknownSubset(host: host), ambiguous)
-            }
-            labels = subset.labels
+        guard let labels = labels(of: request.subset, host, service) else {
+            return missing(host, request, port: port, .unknownSubset(host: host), ambiguous)
         }
         if service.discovery != .listed, service.endpoints(port: port, labels: labels).isEmpty {
             return missing(host, request, port: port, .nothingToResolve(host: host), ambiguous)
@@ -166,16 +170,59 @@ final class ClusterCompiler {
         let name = Self.name(host, port, request.subset)
         let id = intern(
             Identity(host: host, namespace: service.namespace, port: port, subset: request.subset, name: name))
+        retained.isBack(id)
         return DestinationAnswer(clusterID: id, name: name, port: port, ambiguousPorts: ambiguous)
+    }
+
+    private struct NotFound: Error {
+        /// As its cluster would be called.
+        let host: String
+        let problem: DestinationAnswer.Problem
+    }
+
+    /// The service behind a destination's host, an ExternalName followed once.
+    private func find(
+        _ written: String, namespace: String
+    ) -> Result<(host: String, service: RegisteredService), NotFound> {
+        let host = options.qualified(written, namespace: namespace)
+        guard let service = registry.service(host, seenFrom: namespace) else {
+            return .failure(NotFound(host: host, problem: .unknownHost(host)))
+        }
+        // Where nothing of that name is known, an ExternalName is resolved itself.
+        guard let alias = service.alias, let aliased = registry.service(alias, seenFrom: namespace) else {
+            return .success((host, service))
+        }
+        if aliased.alias != nil { return .failure(NotFound(host: host, problem: .externalNameTwice(alias))) }
+        return .success((alias, aliased))
+    }
+
+    /// The labels of a subset, none without one; `nil` when there is no such subset.
+    private func labels(of subset: String?, _ host: String, _ service: RegisteredService) -> [String: String]? {
+        guard let subset else { return [:] }
+        return rules.rule(for: host, namespace: service.namespace)?.subset(named: subset)?.labels
+    }
+
+    /// Whether a reference names something nobody has declared; says nothing about a port it does not name.
+    func isMissing(_ reference: Reference) -> Bool {
+        guard case .success(let (host, service)) = find(reference.host, namespace: reference.namespace) else {
+            return true
+        }
+        if let port = reference.port, !service.serves(port) { return true }
+        return labels(of: reference.subset, host, service) == nil
     }
 
     private func missing(
         _ host: String, _ request: DestinationRequest, port: Int, _ problem: DestinationAnswer.Problem,
         _ ambiguous: [Int] = []
     ) -> DestinationAnswer {
-        DestinationAnswer(
-            clusterID: -1, name: Self.name(host, port, request.subset), port: port, problem: problem,
-            ambiguousPorts: ambiguous)
+        let id = (idsByHost[host] ?? []).first { id in
+            let identity = identities[Int(id)]
+            return identity.port == port && identity.subset == request.subset && plans[Int(id)] != nil
+                && retained.keeps(id)
+        }
+        return DestinationAnswer(
+            clusterID: id ?? -1, name: Self.name(host, port, request.subset), port: port, problem: problem,
+            isRetained: id != nil, ambiguousPorts: ambiguous)
     }
 
     private static func name(_ host: String, _ port: Int, _ subset: String?) -> String {
@@ -229,10 +276,11 @@ final class ClusterCompiler {
             guard plans[id] != nil else { return false }
             plans[id] = nil
             resolved.forget(cluster: id)
+            retained.isGone(Int32(id))
             return true
         }
         if let plan = plans[id] {
-            guard isStale[id] else { return false }
+            guard isStale[id], !retained.contains(Int32(id)) else { return false }
             isStale[id] = false
             let spec = spec(of: id)
             if plan.spec == spec { return false }

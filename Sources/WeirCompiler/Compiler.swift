@@ -12,6 +12,8 @@ package struct Compilation: Sendable {
     package let recompiledClusters: Int
     /// Names whose addresses the clusters need.
     package let names: Set<String>
+    /// When the same resources compile to something else: the end of a grace.
+    package let nextDeadline: Double?
 }
 
 /// What DNS has changed: clusters with other endpoints, and nothing else.
@@ -35,22 +37,25 @@ package final class Compiler {
     private var seen = SeenResources()
     private var generation: UInt64 = 0
 
-    private var listenerCompiler = ListenerCompiler()
+    private var listenerCompiler: ListenerCompiler
     private var layout = ListenerLayout()
     private var layoutVersion = 0
 
     private var entries = RevisionCache<EntryServices>()
     private var registryDiagnostics: [Diagnostic] = []
+    private var ruleDiagnostics: [Diagnostic] = []
     private let clusters: ClusterCompiler
 
     private var list: ServiceList
     private var hosts: VirtualHostCompiler
     private var listeners: [ListenerState] = []
+    private var meshDiagnostics: [Diagnostic] = []
     /// Place by place of `list`.
     private var findings: [[Diagnostic]] = []
 
     package init(options: CompilerOptions) {
         self.options = options
+        listenerCompiler = ListenerCompiler(options: options)
         let registry = ServiceRegistry(ServiceRegistry.Sources(), entries: &entries, options: options, names: names)
         clusters = ClusterCompiler(
             options: options, registry: registry, rules: DestinationRules([], options: options), names: names)
@@ -60,26 +65,37 @@ package final class Compiler {
 
     /// Compiles all resources.
     ///
-    /// Unusable parts are left out and reported; there is always a snapshot.
-    package func compile(_ resources: ResourceSet) -> Compilation {
+    /// Unusable parts are left out and reported; there is always a snapshot. `now` is in seconds of any clock that only goes
+    /// forward.
+    package func compile(_ resources: ResourceSet, at now: Double = 0) -> Compilation {
         generation += 1
         let madeHosts = hosts.made
         let madePlans = clusters.madePlans
         let versions = (layoutVersion, clusters.version)
+        clusters.begin(at: now)
         updateLayout(resources)
         updateClusters(resources)
-        let change = list.update(resources.resources(of: .virtualService))
-        switch change {
-        case .none where versions == (layoutVersion, clusters.version): break
-        case .inPlace(let replaced) where versions == (layoutVersion, clusters.version): compile(replaced)
-        default: compileAll()
+        let change = list.update(resources, clusters, at: now)
+        if change.isRearranged || versions != (layoutVersion, clusters.version) {
+            compileAll(resources)
+        } else if !change.isNone || !change.reported.isEmpty {
+            compile(change)
         }
         let snapshot = Snapshot(
             generation: generation, listeners: listeners.map(\.plan), clusters: clusters.table())
         return Compilation(
-            snapshot: snapshot, diagnostics: layout.diagnostics + registryDiagnostics + findings.flatMap { $0 },
-            recompiledVirtualHosts: hosts.made - madeHosts, recompiledClusters: clusters.madePlans - madePlans,
-            names: clusters.settleNames())
+            snapshot: snapshot, diagnostics: diagnostics, recompiledVirtualHosts: hosts.made - madeHosts,
+            recompiledClusters: clusters.madePlans - madePlans, names: clusters.settleNames(),
+            nextDeadline: [clusters.nextDeadline, list.grace.nextDeadline].compactMap { $0 }.min())
+    }
+
+    private var diagnostics: [Diagnostic] {
+        let found = findings.flatMap { $0 }
+        let all = layout.diagnostics + registryDiagnostics + ruleDiagnostics + meshDiagnostics
+        guard !list.delegates.isEmpty else { return all + found }
+        // Several may delegate to one; what is wrong there is told once.
+        var seen: Set<Diagnostic> = []
+        return all + found.filter { seen.insert($0).inserted }
     }
 
     /// Takes in what became known of names; `nil` when no cluster has other endpoints for it.
@@ -114,19 +130,21 @@ package final class Compiler {
             clusters.adopt(registry)
         }
         if seen.changed([.destinationRule], in: resources) {
-            clusters.adopt(DestinationRules(resources.resources(of: .destinationRule), options: options))
+            let rules = DestinationRules(resources.resources(of: .destinationRule), options: options)
+            ruleDiagnostics = rules.diagnostics
+            clusters.adopt(rules)
         }
     }
 
     // MARK: Virtual hosts
 
     /// Only these VirtualServices changed, and they serve what their former editions served.
-    private func compile(_ replaced: [(place: Int, former: RoutedService)]) {
+    private func compile(_ change: ServiceList.Change) {
         var touched: [ObjectIdentifier: (listener: ListenerState, groups: Set<Int>)] = [:]
-        for (place, former) in replaced {
+        for (place, former) in change.replaced {
             let service = list.services[place]
             service.bind(to: layout, version: layoutVersion)
-            service.slots = former.slots
+            service.takePlace(of: former)
             for slot in service.slots {
                 slot.listener.replace(slot, by: service)
                 touched[ObjectIdentifier(slot.listener), default: (slot.listener, [])].groups.insert(slot.group)
@@ -135,36 +153,34 @@ package final class Compiler {
         for (listener, groups) in touched.values {
             for group in groups.sorted() {
                 let former = listener.groups[group]
-                let host = hosts.host(for: former, former: nil, layout, clusters)
+                let host = hosts.host(for: former, former: nil, clusters)
                 clusters.use(host)
                 if let old = former.host { clusters.release(old) }
                 listener.setHost(host, of: group)
             }
             listener.makePlan()
         }
-        for (place, _) in replaced { findings[place] = findings(of: list.services[place]) }
+        for place in Set(change.replaced.map(\.place) + change.reported) {
+            findings[place] = findings(of: list.services[place])
+        }
     }
 
-    private func compileAll() {
+    private func compileAll(_ resources: ResourceSet) {
         for service in list.services {
             service.bind(to: layout, version: layoutVersion)
-            service.slots.removeAll(keepingCapacity: true)
+            service.leave()
         }
         let former = listeners
-        let parts = partsByServer()
-        listeners = layout.listeners.map { listener in
-            let state = ListenerState(port: listener.port, bind: listener.bind)
-            for server in listener.servers {
-                for part in parts[server] { state.add(part, binding: layout.servers[server].binding) }
-            }
-            return state
-        }
+        let served = servedOrder()
+        listeners = gatewayListeners(served)
+        meshDiagnostics = []
+        if let address = options.meshListen { listeners.append(meshListener(address, served, resources)) }
         clusters.releaseAll()
         for listener in listeners {
-            let before = former.first { $0.port == listener.port && $0.bind == listener.bind }
+            let before = former.first { $0.isSuccessor(of: listener) }
             for (place, group) in listener.groups.enumerated() {
-                let former = group.members.count > 1 ? before?.group(for: group.domain) : nil
-                let host = hosts.host(for: group, former: former, layout, clusters)
+                let isKept = group.members.count > 1 || group.fallback != nil
+                let host = hosts.host(for: group, former: isKept ? before?.group(for: group.key) : nil, clusters)
                 clusters.use(host)
                 listener.setHost(host, of: place)
             }
@@ -173,29 +189,53 @@ package final class Compiler {
         findings = list.services.map { findings(of: $0) }
     }
 
-    /// What each server serves, in the order routes are tried.
-    private func partsByServer() -> [[ListenerState.Part]] {
+    /// The VirtualServices in the order in which their routes are tried.
+    private func servedOrder() -> [RoutedService] {
         let services = list.services
         // Seen by the gateway's namespace alone first, exported to all last (semantics 3.1); mostly all are public.
         let isMixed = services.contains { $0.exportRank != .everywhere }
-        let ordered =
-            isMixed
+        return isMixed
             ? RoutedService.ExportRank.served.flatMap { rank in services.filter { $0.exportRank == rank } } : services
-        var parts = Array(repeating: [ListenerState.Part](), count: layout.servers.count)
-        for service in ordered {
-            for bound in service.bound {
-                parts[bound.server].append(
-                    ListenerState.Part(service: service, server: bound.server, domains: bound.domains))
-            }
+    }
+
+    private func gatewayListeners(_ services: [RoutedService]) -> [ListenerState] {
+        var parts = Array(repeating: [(service: RoutedService, domains: [String])](), count: layout.servers.count)
+        for service in services {
+            for bound in service.bound { parts[bound.server].append((service, bound.domains)) }
         }
-        return parts
+        return layout.listeners.map { listener in
+            let state = ListenerState(port: listener.port, bind: listener.bind)
+            for server in listener.servers {
+                let entrance = layout.servers[server].entrance
+                for part in parts[server] {
+                    state.add(ListenerState.Member(service: part.service, entrance: entrance), domains: part.domains)
+                }
+            }
+            return state
+        }
+    }
+
+    private func meshListener(
+        _ address: MeshAddress, _ services: [RoutedService], _ resources: ResourceSet
+    ) -> ListenerState {
+        let mesh = MeshLayout(services.filter(\.isForMesh), registry: clusters.services, options: options) {
+            listenerCompiler.entrance(gateway: GatewayName.mesh, port: $0)
+        }
+        for member in mesh.groups.flatMap(\.members) { member.service.enter(member.entrance) }
+        for conflict in mesh.conflicts { conflict.loser.meshConflicts.append(conflict) }
+        meshDiagnostics = mesh.ambiguities.compactMap { $0.diagnostic(resources, options) }
+        return ListenerState(mesh: address, mesh)
     }
 
     // MARK: Findings
 
     private func findings(of service: RoutedService) -> [Diagnostic] {
-        let port = service.bound.first.map { layout.servers[$0.server].port }
+        if let waiting = list.grace.finding(of: service.resource.id) { return [waiting] }
+        if service.isDelegate { return list.delegates.contains(service.resource.id) ? [] : [service.unusedDelegate] }
+        let port =
+            service.bound.first.map { layout.servers[$0.server].entrance.port } ?? service.meshEntrances.first?.port
         return service.ownDiagnostics + service.patternDiagnostics.values.sorted { $0.path < $1.path }
-            + service.bindingDiagnostics + service.destinationDiagnostics(clusters, serverPort: port)
+            + service.bindingDiagnostics + service.meshDiagnostics
+            + service.destinationDiagnostics(clusters, serverPort: port)
     }
 }

@@ -8,6 +8,13 @@ package struct CompilerOptions: Sendable {
     package var gatewayNamespace = "default"
     /// Where mesh-wide DestinationRules are looked for last.
     package var rootNamespace = "istio-system"
+    /// The labels the gateway goes by: it serves the Gateways whose selector they satisfy, and is the client that
+    /// `workloadSelector` and `sourceLabels` speak of; `nil` = every Gateway is served, and no label is known.
+    package var gatewayLabels: [String: String]?
+    /// Where callers without a sidecar find services by name; `nil` = nowhere.
+    package var meshListen: MeshAddress?
+    /// How long an update waits for a service or subset it names and nobody has declared yet; 0 = not at all.
+    package var referenceGraceSeconds = 0.0
 
     package init(workers: Int) {
         self.workers = workers
@@ -25,13 +32,11 @@ package struct CompilerOptions: Sendable {
 
     /// Whether a resource with this `exportTo` may be used at the gateway (semantics 3.1).
     func isVisible(exportTo: [String], namespace: String) -> Bool {
-        if exportTo.isEmpty { return true }
-        return exportTo.contains { entry in
-            switch entry {
-            case "*": true
-            case ".": namespace == gatewayNamespace
-            default: entry == gatewayNamespace
-            }
-        }
+        ExportList.isVisible(exportTo, of: namespace, from: gatewayNamespace)
+    }
+
+    /// Whether the gateway carries all these labels.
+    func carries(_ labels: [String: String]) -> Bool {
+        labels.allSatisfy { gatewayLabels?[$0.key] == $0.value }
     }
 }

@@ -11,7 +11,8 @@ extension RoutedService {
         if destinationFindings.state == state { return destinationFindings.diagnostics }
         let diagnostics = uses.flatMap { use in
             let answer = clusters.resolve(
-                DestinationRequest(use.destination, namespace: namespace, serverPort: serverPort))
+                DestinationRequest(
+                    use.destination, namespace: rules[use.rule].namespace, serverPort: serverPort))
             return findings(use, answer)
         }
         destinationFindings = DestinationFindings(state: state, diagnostics: diagnostics)
@@ -20,39 +21,42 @@ extension RoutedService {
 
     private func findings(_ use: Use, _ answer: DestinationAnswer) -> [Diagnostic] {
         var found: [Diagnostic] = []
+        let rule = rules[use.rule]
         func report(_ code: DiagnosticCode, _ field: String, _ message: String) {
             found.append(
                 Diagnostic(
-                    code, .warning, resource: resource.id,
-                    path: "spec.http[\(use.entry)].route[\(use.index)].destination.\(field)",
-                    location: resource.location(line: use.line), message: message))
+                    code, .warning, resource: rule.resource.id,
+                    path: "\(rule.path).route[\(use.index)].destination.\(field)",
+                    location: rule.resource.location(line: use.line), message: message))
         }
+        // For a while everything is as it was; then the finding is another one.
+        let consequence = answer.isRetained ? "so its requests soon will be" : "so its requests are"
         switch answer.problem {
         case .unknownHost(let host):
             let taken = use.destination.host == host ? "" : " (written \(use.destination.host))"
             report(
                 .referenceNotFound, "host",
-                "There is no service \(host)\(taken), so its requests are answered with 503. Declare it with a ServiceEntry or a "
+                "There is no service \(host)\(taken), \(consequence) answered with 503. Declare it with a ServiceEntry or a "
                     + "Service, or correct the host: a name with a dot is taken as a full name.")
         case .externalNameTwice(let host):
             report(
                 .referenceNotFound, "host",
                 "\(use.destination.host) is another name for \(host), which is itself one for something else; one step is "
-                    + "followed, so its requests are answered with 503. Name what \(host) stands for.")
+                    + "followed, \(consequence) answered with 503. Name what \(host) stands for.")
         case .nothingToResolve(let host):
             report(
                 .referenceNotFound, "host",
-                "Names lead to the endpoints of \(host), and it has none for this port and subset, so its requests are "
+                "Names lead to the endpoints of \(host), and it has none for this port and subset, \(consequence) "
                     + "answered with 503. Add an endpoint that carries the subset's labels, or one its selector finds.")
         case .unknownSubset(let host):
             report(
                 .referenceNotFound, "subset",
-                "No DestinationRule in force for \(host) has the subset \(use.destination.subset ?? ""), so its requests are "
+                "No DestinationRule in force for \(host) has the subset \(use.destination.subset ?? ""), \(consequence) "
                     + "answered with 503. Add the subset to the DestinationRule, or correct its name.")
         case .unknownPort(let host, let ports):
             report(
                 .referenceNotFound, "port",
-                "Service \(host) has no port \(answer.port), so its requests are answered with 503. "
+                "Service \(host) has no port \(answer.port), \(consequence) answered with 503. "
                     + "Its ports are \(Self.list(ports)): name one of them in port.number.")
         case nil: break
         }

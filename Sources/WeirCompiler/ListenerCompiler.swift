@@ -1,14 +1,19 @@
 import WeirConfig
 
+/// Where requests come in: a Gateway and a port, on which alone a VirtualService's routes depend.
+struct Entrance: Hashable {
+    /// `namespace/name` of the Gateway, or `mesh`.
+    let gateway: String
+    /// Declared port number; in the mesh that of the service called.
+    let port: Int
+    /// Stands for both, in all generations.
+    let binding: Int
+}
+
 /// A Gateway server that is served.
 struct ServedServer {
-    /// `namespace/name` of its Gateway.
-    let gateway: String
-    /// Declared port number.
-    let port: Int
+    let entrance: Entrance
     let hosts: ServerHosts
-    /// Stands for (gateway, port), on which alone a VirtualService's routes depend.
-    let binding: Int
 }
 
 /// The Gateways laid out by port: what is listened on, by whom, for which hosts.
@@ -40,7 +45,7 @@ struct ListenerCompiler {
         let port: Int
         let bind: String?
     }
-    /// Who declares an address.
+    /// Who declares an address; Gateways as `namespace/name (file:line)`.
     private struct Claims {
         /// Gateway of the first server that is served there.
         var served: String?
@@ -52,8 +57,13 @@ struct ListenerCompiler {
         let port: Int
     }
 
+    private let options: CompilerOptions
     /// Numbers stay the same over generations, since compiled routes are kept under them.
     private var bindings: [BindingKey: Int] = [:]
+
+    init(options: CompilerOptions) {
+        self.options = options
+    }
 
     /// Lays out all Gateways, which come in Istio's order: earlier wins.
     mutating func layout(_ gateways: [Resource]) -> ListenerLayout {
@@ -65,9 +75,12 @@ struct ListenerCompiler {
             let name = "\(resource.id.namespace)/\(resource.id.name)"
             // Known, even when no server of it is served.
             layout.serversByGateway[name] = []
+            let isOurs = options.gatewayLabels == nil || options.carries(gateway.selector)
+            if !isOurs { layout.diagnostics.append(Self.foreign(resource)) }
             for (index, server) in gateway.servers.enumerated() {
                 let hosts = ServerHosts(server.hosts, gatewayNamespace: resource.id.namespace)
                 layout.hostsByGateway[name, default: []].append(hosts)
+                guard isOurs else { continue }
                 let address = Address(port: server.port.number, bind: server.bind)
                 let report = Report(resource: resource, index: index, line: server.line)
                 if let problem = Self.problem(server, report, &claims[address, default: Claims()]) {
@@ -76,10 +89,8 @@ struct ListenerCompiler {
                 }
                 let share = Self.claim(server, report, &claims[address, default: Claims()])
                 layout.diagnostics += share.map { [$0] } ?? []
-                let binding = number(of: BindingKey(gateway: name, port: address.port))
                 let place = layout.servers.count
-                layout.servers.append(
-                    ServedServer(gateway: name, port: address.port, hosts: hosts, binding: binding))
+                layout.servers.append(ServedServer(entrance: entrance(gateway: name, port: address.port), hosts: hosts))
                 layout.serversByGateway[name, default: []].append(place)
                 if let known = places[address] {
                     layout.listeners[known].servers.append(place)
@@ -93,10 +104,18 @@ struct ListenerCompiler {
         return layout
     }
 
-    private mutating func number(of key: BindingKey) -> Int {
-        if let known = bindings[key] { return known }
+    /// The same for the same Gateway and port in all generations.
+    mutating func entrance(gateway: String, port: Int) -> Entrance {
+        let key = BindingKey(gateway: gateway, port: port)
+        if let known = bindings[key] { return Entrance(gateway: gateway, port: port, binding: known) }
         bindings[key] = bindings.count
-        return bindings.count - 1
+        return Entrance(gateway: gateway, port: port, binding: bindings.count - 1)
+    }
+
+    private static func foreign(_ gateway: Resource) -> Diagnostic {
+        Diagnostic(
+            .notBoundToGateway, .info, resource: gateway.id, path: "spec.selector", location: gateway.location,
+            message: "The Gateway selects other labels than those of --gateway-selector, so it is not served here.")
     }
 
     /// Makes diagnostics of one server.
@@ -105,7 +124,10 @@ struct ListenerCompiler {
         let index: Int
         let line: Int
 
-        var gateway: String { "\(resource.id.namespace)/\(resource.id.name)" }
+        var gateway: String {
+            let location = resource.location(line: line)
+            return "\(resource.id.namespace)/\(resource.id.name) (\(location.file):\(location.line))"
+        }
 
         func callAsFunction(_ code: DiagnosticCode, _ field: String, _ message: String) -> Diagnostic {
             Diagnostic(

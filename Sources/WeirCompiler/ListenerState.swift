@@ -2,23 +2,24 @@ import WeirEngine
 
 /// A listener's virtual hosts, kept between generations so that an edit finds its place.
 final class ListenerState {
-    /// What a VirtualService adds through one server.
-    struct Part {
-        let service: RoutedService
-        let server: Int
-        let domains: [String]
-    }
     /// A VirtualService's share in a virtual host.
     struct Member {
         var service: RoutedService
-        /// Place of the server in the layout.
-        let server: Int
-        let binding: Int
+        let entrance: Entrance
     }
     struct Group {
-        let domain: String
+        /// What tells it from the other groups of its listener.
+        struct Key: Hashable {
+            let domain: String
+            /// A service's port, where a domain has a group for each; else 0.
+            var port = 0
+        }
+
+        let key: Key
         /// In the order their routes are tried (semantics 3.3).
         var members: [Member]
+        /// Where requests go when no member has a route here.
+        var fallback: DestinationRequest?
         var host: CompiledHost?
     }
     /// Where a member stands.
@@ -35,40 +36,65 @@ final class ListenerState {
 
     let port: Int
     let bind: String?
+    /// By what names the groups are reached; `nil` = each by its domain.
+    private let names: [MeshName]?
     private(set) var groups: [Group] = []
-    private var places: [String: Int] = [:]
+    private var places: [Group.Key: Int] = [:]
     /// Of groups with several members: who is in them.
     private var shares: Set<Share> = []
     private(set) var plan: ListenerPlan
 
+    /// A Gateway's listener, still without hosts.
     init(port: Int, bind: String?) {
         self.port = port
         self.bind = bind
+        names = nil
         plan = ListenerPlan(port: port, bind: bind, hosts: [])
     }
 
-    /// The group of a domain.
-    func group(for domain: String) -> Group? { places[domain].map { groups[$0] } }
+    /// The listener for callers without a sidecar.
+    init(mesh address: MeshAddress, _ layout: MeshLayout) {
+        port = address.port
+        bind = address.host
+        names = layout.names
+        groups = layout.groups
+        plan = ListenerPlan(port: port, bind: bind, hosts: [])
+        for (place, group) in groups.enumerated() {
+            places[group.key] = place
+            for (index, member) in group.members.enumerated() {
+                member.service.slots.append(Slot(listener: self, group: place, member: index))
+            }
+        }
+    }
 
-    func add(_ part: Part, binding: Int) {
-        let member = Member(service: part.service, server: part.server, binding: binding)
-        for domain in part.domains {
-            guard let group = places[domain] else {
-                places[domain] = groups.count
-                part.service.slots.append(Slot(listener: self, group: groups.count, member: 0))
-                groups.append(Group(domain: domain, members: [member], host: nil))
+    /// Whether the other is its edition of another generation.
+    func isSuccessor(of other: ListenerState) -> Bool {
+        port == other.port && bind == other.bind && (names == nil) == (other.names == nil)
+    }
+
+    /// The group of a key.
+    func group(for key: Group.Key) -> Group? { places[key].map { groups[$0] } }
+
+    /// Adds what a VirtualService serves through one server.
+    func add(_ member: Member, domains: [String]) {
+        for domain in domains {
+            let key = Group.Key(domain: domain)
+            guard let group = places[key] else {
+                places[key] = groups.count
+                member.service.slots.append(Slot(listener: self, group: groups.count, member: 0))
+                groups.append(Group(key: key, members: [member]))
                 continue
             }
             // Two servers of a Gateway may share a port and a host; the second adds nothing.
             if groups[group].members.count == 1 { shares.insert(share(of: groups[group].members[0], in: group)) }
             guard shares.insert(share(of: member, in: group)).inserted else { continue }
-            part.service.slots.append(Slot(listener: self, group: group, member: groups[group].members.count))
+            member.service.slots.append(Slot(listener: self, group: group, member: groups[group].members.count))
             groups[group].members.append(member)
         }
     }
 
     private func share(of member: Member, in group: Int) -> Share {
-        Share(group: group, service: member.service.serial, binding: member.binding)
+        Share(group: group, service: member.service.serial, binding: member.entrance.binding)
     }
 
     /// Puts a newer edition in the place of a member.
@@ -77,10 +103,24 @@ final class ListenerState {
     func setHost(_ host: CompiledHost, of group: Int) { groups[group].host = host }
 
     /// Makes the plan of the hosts as they are now.
+    ///
+    /// A domain without a route here is none: a wider one may take its requests (semantics 3.4).
     func makePlan() {
-        let hosts = groups.compactMap { group in
-            group.host.map { ListenerPlan.Host(pattern: group.domain, plan: $0.plan) }
+        let plans = groups.map { group in group.host.flatMap { $0.plan.routeCount > 0 ? $0.plan : nil } }
+        guard let names else {
+            let hosts = zip(groups, plans).compactMap { group, plan in
+                plan.map { ListenerPlan.Host(pattern: group.key.domain, plan: $0) }
+            }
+            plan = ListenerPlan(port: port, bind: bind, hosts: hosts)
+            return
         }
-        plan = ListenerPlan(port: port, bind: bind, hosts: hosts)
+        let hosts = names.compactMap { name -> ListenerPlan.Host? in
+            guard let plan = plans[name.group] else { return nil }
+            let ports = name.ports.compactMap { entry in plans[entry.group].map { (entry.port, $0) } }
+            return ListenerPlan.Host(
+                pattern: name.name, plan: plan,
+                ports: ports.map { ListenerPlan.PortPlan(port: $0.0, plan: $0.1) })
+        }
+        plan = ListenerPlan(port: port, bind: bind, hosts: hosts, isLiteral: true)
     }
 }

@@ -10,7 +10,7 @@ struct MatchCompiler {
     }
 
     /// Names that stand for parts of the request line; as header keys they are ignored.
-    private static let pseudoNames: Set<String> = ["uri", "scheme", "method", "authority"]
+    static let pseudoNames: Set<String> = ["uri", "scheme", "method", "authority"]
 
     let workers: Int
     private var regexes: [String: Weak] = [:]

@@ -23,36 +23,39 @@ struct ResolvedDestination {
 
 /// VirtualServices to routes (semantics 3.4).
 struct RouteCompiler {
+    private let options: CompilerOptions
     private var matches: MatchCompiler
 
     init(options: CompilerOptions) {
+        self.options = options
         matches = MatchCompiler(workers: options.workers)
     }
 
-    /// The routes of `service` for requests that came in through `server`, in order.
+    /// The routes of `service` for requests that came in through `entrance`, in order.
     mutating func translate(
-        _ service: RoutedService, at server: ServedServer, _ clusters: ClusterCompiler
+        _ service: RoutedService, at entrance: Entrance, _ clusters: ClusterCompiler
     ) -> TranslatedRoutes {
         var routes: [RouteSpec] = []
         var resolved: [ResolvedDestination] = []
         var ended = false
-        for (index, http) in service.service.http.enumerated() where !http.route.isEmpty && !ended {
-            let destinations = destinations(of: http, service, server, clusters, &resolved)
+        for rule in service.rules where !rule.http.route.isEmpty && !ended {
+            let http = rule.http
+            let destinations = destinations(of: rule, entrance, clusters, &resolved)
             if http.match.isEmpty {
                 routes.append(
-                    RouteSpec(conditions: [], destinations: destinations, origin: origin(service, http, nil)))
+                    RouteSpec(conditions: [], destinations: destinations, origin: origin(rule, nil)))
                 ended = true
             }
-            for (place, match) in http.match.enumerated() where !ended && applies(match, to: service, at: server) {
+            for (place, match) in http.match.enumerated() where !ended && applies(match, of: rule, at: entrance) {
                 do throws(MatchCompiler.Malformed) {
                     let conditions = try matches.conditions(of: match)
                     routes.append(
                         RouteSpec(
-                            conditions: conditions, destinations: destinations, origin: origin(service, http, match)))
+                            conditions: conditions, destinations: destinations, origin: origin(rule, match)))
                     ended = match.isCatchAll
                 } catch {
                     service.reportPattern(
-                        "spec.http[\(index)].match[\(place)].\(error.field).regex", line: match.line, error.reason)
+                        rule, "\(rule.path).match[\(place)].\(error.field).regex", line: match.line, error.reason)
                 }
             }
         }
@@ -61,19 +64,24 @@ struct RouteCompiler {
 
     /// Whether requests at this server are meant at all.
     ///
-    /// Source labels speak of pods in the mesh, which a gateway is not.
-    private func applies(_ match: HTTPMatchRequest, to service: RoutedService, at server: ServedServer) -> Bool {
-        if let port = match.port, port != server.port { return false }
-        if match.gateways.isEmpty { return match.sourceLabels.isEmpty && match.sourceNamespace == nil }
-        return match.gateways.contains { GatewayName.full($0, namespace: service.namespace) == server.gateway }
+    /// Source labels and namespace speak of the client of the services behind: the gateway itself.
+    private func applies(_ match: HTTPMatchRequest, of rule: RoutedRule, at entrance: Entrance) -> Bool {
+        if let port = match.port, port != entrance.port { return false }
+        guard match.gateways.isEmpty else {
+            return match.gateways.contains { GatewayName.full($0, namespace: rule.namespace) == entrance.gateway }
+        }
+        if let namespace = match.sourceNamespace, !namespace.isEmpty, namespace != options.gatewayNamespace {
+            return false
+        }
+        return options.carries(match.sourceLabels)
     }
 
     private func destinations(
-        of http: HTTPRoute, _ service: RoutedService, _ server: ServedServer, _ clusters: ClusterCompiler,
+        of rule: RoutedRule, _ entrance: Entrance, _ clusters: ClusterCompiler,
         _ resolved: inout [ResolvedDestination]
     ) -> [RouteSpec.Destination] {
-        http.route.map { entry in
-            let request = DestinationRequest(entry.destination, namespace: service.namespace, serverPort: server.port)
+        rule.http.route.map { entry in
+            let request = DestinationRequest(entry.destination, namespace: rule.namespace, serverPort: entrance.port)
             let answer = clusters.resolve(request)
             resolved.append(ResolvedDestination(request: request, clusterID: answer.clusterID))
             return RouteSpec.Destination(
@@ -81,13 +89,14 @@ struct RouteCompiler {
         }
     }
 
-    private func origin(_ service: RoutedService, _ http: HTTPRoute, _ match: HTTPMatchRequest?) -> RouteOrigin {
+    private func origin(_ rule: RoutedRule, _ match: HTTPMatchRequest?) -> RouteOrigin {
+        let http = rule.http
         var name = http.name ?? ""
         if let suffix = match?.name, !suffix.isEmpty { name += "." + suffix }
         let line = match.map { $0.line > 0 ? $0.line : http.line } ?? http.line
-        let location = service.resource.location(line: line)
+        let location = rule.resource.location(line: line)
         return RouteOrigin(
-            resource: service.resource.id.description, file: location.file, line: location.line, name: name)
+            resource: rule.resource.id.description, file: location.file, line: location.line, name: name)
     }
 }
 
@@ -95,8 +104,10 @@ struct RouteCompiler {
 final class CompiledHost {
     let plan: VirtualHostPlan
     let resolved: [ResolvedDestination]
+    /// What all its requests go to, where no VirtualService has a say.
+    let fallback: DestinationRequest?
     /// Last cluster resolution under which `resolved` was found to hold.
-    var resolutionVersion: Int
+    private var resolutionVersion: Int
 
     init(_ parts: [TranslatedRoutes], resolutionVersion: Int) {
         // Routes that take everything go last, in their order; nothing else is sorted (semantics 3.3).
@@ -104,7 +115,19 @@ final class CompiledHost {
         routes += parts.compactMap { $0.endsWithCatchAll ? $0.routes.last : nil }
         plan = VirtualHostPlan(routes: routes)
         resolved = parts.flatMap(\.resolved)
+        fallback = nil
         self.resolutionVersion = resolutionVersion
+    }
+
+    /// Forwards everything to one service.
+    init(fallback: DestinationRequest, _ clusters: ClusterCompiler) {
+        let answer = clusters.resolve(fallback)
+        let destination = RouteSpec.Destination(clusterID: answer.clusterID, weight: 1, clusterName: answer.name)
+        let origin = RouteOrigin(resource: "", file: "", line: 0, name: "default")
+        plan = VirtualHostPlan(routes: [RouteSpec(conditions: [], destinations: [destination], origin: origin)])
+        resolved = [ResolvedDestination(request: fallback, clusterID: answer.clusterID)]
+        self.fallback = fallback
+        resolutionVersion = clusters.version
     }
 
     /// Whether all its destinations still lead to the clusters they led to.

@@ -12,9 +12,12 @@ final class RoutedService {
     /// A destination, and where it is written.
     struct Use {
         let destination: Destination
-        let entry: Int
+        /// Place in `rules`.
+        let rule: Int
         let index: Int
         let line: Int
+        /// Requests get there: a weight of 0 among several destinations means never.
+        let isUsed: Bool
     }
 
     /// Who may see it; narrower comes first where several serve one host (semantics 3.1).
@@ -32,8 +35,14 @@ final class RoutedService {
     let serial: UInt64
     let resource: Resource
     let service: VirtualService
+    /// Its rules, with those of delegates in their places.
+    let rules: [RoutedRule]
+    /// The VirtualServices it delegates to.
+    let delegates: [Delegation.Source]
     /// `namespace/name` of the Gateways named, in order, without `mesh`.
     let gateways: [(index: Int, name: String)]
+    /// Meant for callers inside the mesh.
+    let isForMesh: Bool
     /// Full names, lower-case.
     let hosts: [String]
     let uses: [Use]
@@ -49,28 +58,43 @@ final class RoutedService {
 
     /// Its shares in virtual hosts.
     var slots: [ListenerState.Slot] = []
+    /// Where callers inside the mesh reach it.
+    private(set) var meshEntrances: [Entrance] = []
+    /// Hosts that callers inside the mesh find elsewhere.
+    var meshConflicts: [MeshLayout.Conflict] = []
     var destinationFindings = DestinationFindings()
     /// Routes by binding.
     var routes: [Int: TranslatedRoutes] = [:]
     /// The virtual host this service makes up alone, by binding: most hosts have one VirtualService.
     var soleHosts: [Int: CompiledHost] = [:]
 
-    init(_ resource: Resource, _ service: VirtualService, serial: UInt64, options: CompilerOptions) {
+    /// `find` knows the VirtualServices that rules may delegate to.
+    init(
+        _ resource: Resource, _ service: VirtualService, serial: UInt64, options: CompilerOptions,
+        find: (ResourceID) -> Resource?
+    ) {
         self.serial = serial
         self.resource = resource
         self.service = service
         let namespace = resource.id.namespace
         gateways = service.gateways.enumerated().compactMap { index, written in
-            written == "mesh" ? nil : (index, GatewayName.full(written, namespace: namespace))
+            written == GatewayName.mesh ? nil : (index, GatewayName.full(written, namespace: namespace))
         }
+        isForMesh = !service.hosts.isEmpty && (service.gateways.isEmpty || gateways.count < service.gateways.count)
         hosts = service.hosts.map { Self.domain($0, namespace: namespace, options) }
-        uses = service.http.enumerated().flatMap { entry, http in
-            http.route.enumerated().map { index, destination in
-                Use(destination: destination.destination, entry: entry, index: index, line: destination.line)
-            }
-        }
+        let delegation = Delegation(service, resource, options, find: find)
+        rules = delegation.rules
+        delegates = delegation.sources
+        uses = delegation.rules.enumerated().flatMap { Self.uses($1, at: $0) }
         exportRank = Self.rank(service.exportTo, namespace, options)
-        ownDiagnostics = findOwnProblems()
+        ownDiagnostics = findOwnProblems(options) + delegation.diagnostics
+    }
+
+    private static func uses(_ rule: RoutedRule, at place: Int) -> [Use] {
+        rule.http.route.enumerated().map { index, entry in
+            let isUsed = rule.http.route.count == 1 || (entry.weight ?? 0) > 0
+            return Use(destination: entry.destination, rule: place, index: index, line: entry.line, isUsed: isUsed)
+        }
     }
 
     private static func rank(_ exportTo: [String], _ namespace: String, _ options: CompilerOptions) -> ExportRank {
@@ -84,6 +108,7 @@ final class RoutedService {
     /// Whether it has the place of `other` in every virtual host, if both are of one name and age.
     func servesAs(_ other: RoutedService) -> Bool {
         hosts == other.hosts && gateways.map(\.name) == other.gateways.map(\.name) && exportRank == other.exportRank
+            && isForMesh == other.isForMesh
     }
 
     /// A delegate: reached through another VirtualService alone, so it binds nowhere itself.
@@ -96,67 +121,102 @@ final class RoutedService {
     }
 
     private func report(
-        _ code: DiagnosticCode, _ severity: Diagnostic.Severity = .warning, path: String, line: Int = 0,
-        _ message: String
+        _ code: DiagnosticCode, path: String, _ message: String
     ) -> Diagnostic {
         Diagnostic(
-            code, severity, resource: resource.id, path: path, location: resource.location(line: line), message: message
-        )
+            code, .warning, resource: resource.id, path: path, location: resource.location, message: message)
+    }
+
+    private func report(
+        _ code: DiagnosticCode, _ rule: RoutedRule, path: String, line: Int, _ message: String
+    )
+        -> Diagnostic
+    {
+        Diagnostic(
+            code, .warning, resource: rule.resource.id, path: path, location: rule.resource.location(line: line),
+            message: message)
+    }
+
+    // MARK: Its places in listeners
+
+    /// Everything is laid out anew.
+    func leave() {
+        slots.removeAll(keepingCapacity: true)
+        meshEntrances.removeAll(keepingCapacity: true)
+        meshConflicts.removeAll(keepingCapacity: true)
+    }
+
+    func enter(_ mesh: Entrance) {
+        if !meshEntrances.contains(mesh) { meshEntrances.append(mesh) }
+    }
+
+    /// Stands where the edition before it stood.
+    func takePlace(of former: RoutedService) {
+        slots = former.slots
+        meshEntrances = former.meshEntrances
+        meshConflicts = former.meshConflicts
     }
 
     // MARK: The resource alone
 
-    private func findOwnProblems() -> [Diagnostic] {
+    private func findOwnProblems(_ options: CompilerOptions) -> [Diagnostic] {
+        // What is wrong with a delegate's rules is told where they are used.
+        if isDelegate { return [] }
+        // Nobody gets here: one report is enough.
+        if let problem = bindingProblem(options) { return [problem] }
         var problems: [Diagnostic] = []
-        if gateways.isEmpty && !isDelegate {
-            problems.append(
-                report(
-                    .notBoundToGateway, path: "spec.gateways",
-                    "The VirtualService names no Gateway, so it applies to the mesh alone and is not served. "
-                        + "Add `gateways: [<name of a Gateway>]`."))
-        }
-        if exportRank == .hidden {
-            problems.append(
-                report(
-                    .notBoundToGateway, path: "spec.exportTo",
-                    "The VirtualService is not exported to the gateway's namespace, so it is not served. "
-                        + "Remove exportTo, or add that namespace."))
-        }
         var ended: String?
-        for (index, http) in service.http.enumerated() {
-            let path = "spec.http[\(index)]"
-            if http.route.isEmpty {
-                problems.append(leftOut(http, path))
+        for rule in rules {
+            if rule.http.route.isEmpty {
+                problems.append(leftOut(rule))
                 continue
             }
             if let ended {
                 problems.append(
                     report(
-                        .unreachableRule, path: path, line: http.line,
+                        .unreachableRule, rule, path: rule.path, line: rule.http.line,
                         "No request gets here, because \(ended) takes every one. Move it in front, or remove it."))
                 continue
             }
-            ended = endOfRules(http, path, &problems)
+            ended = endOfRules(rule, &problems)
         }
         return problems
     }
 
-    private func leftOut(_ http: HTTPRoute, _ path: String) -> Diagnostic {
+    /// Why nobody can reach it, whatever the Gateways are.
+    private func bindingProblem(_ options: CompilerOptions) -> Diagnostic? {
+        if exportRank == .hidden {
+            return report(
+                .notBoundToGateway, path: "spec.exportTo",
+                "The VirtualService is not exported to the gateway's namespace \(options.gatewayNamespace), so it is not "
+                    + "served. Remove exportTo, or add that namespace.")
+        }
+        guard gateways.isEmpty, options.meshListen == nil else { return nil }
+        return report(
+            .notBoundToGateway, path: "spec.gateways",
+            "The VirtualService names no Gateway, so it applies to callers inside the mesh alone and is not served. Add "
+                + "`gateways: [<name of a Gateway>]` to serve it at an ingress, or start with --mesh-listen HOST:PORT to serve it "
+                + "to callers by service name.")
+    }
+
+    private func leftOut(_ rule: RoutedRule) -> Diagnostic {
+        let http = rule.http
         let actions = http.notHonoured.isEmpty ? "an action" : http.notHonoured.joined(separator: ", ")
         return report(
-            .fieldNotHonoured, path: path, line: http.line,
+            .fieldNotHonoured, rule, path: rule.path, line: http.line,
             "The rule has no `route`, and \(actions) is not acted on by this version: the rule is left out, and its requests go "
                 + "to the rules behind it. Give it a `route`.")
     }
 
     /// The match of this rule that takes every request on every Gateway, if there is one.
-    private func endOfRules(_ http: HTTPRoute, _ path: String, _ problems: inout [Diagnostic]) -> String? {
+    private func endOfRules(_ rule: RoutedRule, _ problems: inout [Diagnostic]) -> String? {
+        let (http, path) = (rule.http, rule.path)
         if http.match.isEmpty { return path }
         guard let last = http.match.firstIndex(where: { $0.isCatchAll && $0.isUnrestricted }) else { return nil }
         for index in http.match.indices.dropFirst(last + 1) {
             problems.append(
                 report(
-                    .unreachableRule, path: "\(path).match[\(index)]", line: http.match[index].line,
+                    .unreachableRule, rule, path: "\(path).match[\(index)]", line: http.match[index].line,
                     "No request gets here, because \(path).match[\(last)] takes every one. Move it in front, or remove it."
                 ))
         }
@@ -164,9 +224,9 @@ final class RoutedService {
     }
 
     /// A pattern that passed validation and yet does not compile: its match is left out.
-    func reportPattern(_ path: String, line: Int, _ reason: String) {
+    func reportPattern(_ rule: RoutedRule, _ path: String, line: Int, _ reason: String) {
         patternDiagnostics[path] = report(
-            .schemaValidation, path: path, line: line,
+            .schemaValidation, rule, path: path, line: line,
             "The pattern does not compile (\(reason)), so this match is left out. Correct the pattern.")
     }
 
@@ -206,7 +266,7 @@ final class RoutedService {
 
     /// Drops what was made for servers it no longer binds to.
     private func forgetRoutes(of layout: ListenerLayout) {
-        let bindings = Set(bound.map { layout.servers[$0.server].binding })
+        let bindings = Set(bound.map { layout.servers[$0.server].entrance.binding } + meshEntrances.map(\.binding))
         routes = routes.filter { bindings.contains($0.key) }
         soleHosts = soleHosts.filter { bindings.contains($0.key) }
     }
@@ -224,8 +284,12 @@ final class RoutedService {
 
 /// How VirtualServices name Gateways.
 enum GatewayName {
-    /// `gw`, `./gw`, `ns/gw` or the old `gw.ns.svc.cluster.local` to `ns/gw`.
+    /// What stands for every sidecar, and for `--mesh-listen`.
+    static let mesh = "mesh"
+
+    /// `gw`, `./gw`, `ns/gw` or the old `gw.ns.svc.cluster.local` to `ns/gw`; `mesh` stays.
     static func full(_ written: String, namespace: String) -> String {
+        if written == mesh { return mesh }
         if let slash = written.firstIndex(of: "/") {
             return written[..<slash] == "." ? namespace + written[slash...] : written
         }
@@ -237,8 +301,9 @@ enum GatewayName {
 extension HTTPMatchRequest {
     /// Takes every request of its virtual host: such routes are tried last (semantics 3.3).
     var isCatchAll: Bool {
-        guard scheme == nil, method == nil, authority == nil, headers.isEmpty, withoutHeaders.isEmpty,
-            queryParams.isEmpty
+        guard scheme == nil, method == nil, authority == nil, queryParams.isEmpty,
+            headers.allSatisfy({ MatchCompiler.pseudoNames.contains($0.name) }),
+            withoutHeaders.allSatisfy({ MatchCompiler.pseudoNames.contains($0.name) })
         else { return false }
         return switch uri {
         case nil, .present, .prefix("/"), .regex(".*"): true
@@ -248,6 +313,6 @@ extension HTTPMatchRequest {
 
     /// Holds on every port and Gateway.
     var isUnrestricted: Bool {
-        port == nil && gateways.isEmpty && sourceLabels.isEmpty && sourceNamespace == nil
+        port == nil && gateways.isEmpty && sourceLabels.isEmpty && (sourceNamespace ?? "").isEmpty
     }
 }

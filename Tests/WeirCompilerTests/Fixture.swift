@@ -41,10 +41,11 @@ enum Fixture {
     }
 
     static func gateway(
-        _ name: String, namespace: String = "default", created: String? = nil,
+        _ name: String, namespace: String = "default", created: String? = nil, selector: [String: String] = [:],
         _ servers: [Gateway.Server] = [server()]
     ) -> Resource {
         var gateway = Gateway()
+        gateway.selector = selector
         gateway.servers = servers
         return resource(.gateway, name, namespace, .gateway(gateway), created: created)
     }
@@ -86,6 +87,26 @@ enum Fixture {
 
     static func rule(_ matches: [HTTPMatchRequest] = [], to target: String) -> HTTPRoute {
         rule(matches, to: (target, nil))
+    }
+
+    /// A rule that delegates to `name` or `namespace/name`.
+    static func delegating(_ matches: [HTTPMatchRequest] = [], to target: String, name: String? = nil) -> HTTPRoute {
+        var route = rule(matches, name: name)
+        let parts = target.split(separator: "/").map(String.init)
+        var delegate = Delegate()
+        delegate.name = parts[parts.count - 1]
+        delegate.namespace = parts.count > 1 ? parts[0] : nil
+        route.delegate = delegate
+        return route
+    }
+
+    /// A VirtualService that only others delegate to.
+    static func delegate(
+        _ name: String, namespace: String = "default", exportTo: [String] = [], revision: UInt64 = 0,
+        _ http: [HTTPRoute]
+    ) -> Resource {
+        virtualService(
+            name, namespace: namespace, hosts: [], gateways: [], exportTo: exportTo, revision: revision, http)
     }
 
     /// `host`, `host/subset`, `host:port`.
@@ -216,9 +237,11 @@ enum Fixture {
 
     static func destinationRule(
         _ name: String, namespace: String = "default", host: String, subsets: [DestinationRule.Subset] = [],
-        policy: TrafficPolicy? = nil, exportTo: [String] = [], created: String? = nil
+        policy: TrafficPolicy? = nil, exportTo: [String] = [], selector: [String: String]? = nil,
+        created: String? = nil
     ) -> Resource {
         var rule = DestinationRule()
+        rule.workloadSelector = selector
         rule.host = host
         rule.subsets = subsets
         rule.trafficPolicy = policy
@@ -268,15 +291,23 @@ enum Fixture {
 }
 
 extension Compiler {
-    static func make(workers: Int = 1) -> Compiler { Compiler(options: CompilerOptions(workers: workers)) }
-    func compile(_ resources: [Resource]) -> Compilation { compile(ResourceSet(resources)) }
+    static func make(workers: Int = 1, _ change: (inout CompilerOptions) -> Void = { _ in }) -> Compiler {
+        var options = CompilerOptions(workers: workers)
+        change(&options)
+        return Compiler(options: options)
+    }
+
+    func compile(_ resources: [Resource], at now: Double = 0) -> Compilation {
+        compile(ResourceSet(resources), at: now)
+    }
 }
 
 extension Compilation {
     /// As `clusters`, of a snapshot.
     static func clusters(of snapshot: Snapshot) -> String {
         Compilation(
-            snapshot: snapshot, diagnostics: [], recompiledVirtualHosts: 0, recompiledClusters: 0, names: []
+            snapshot: snapshot, diagnostics: [], recompiledVirtualHosts: 0, recompiledClusters: 0, names: [],
+            nextDeadline: nil
         ).clusters
     }
 

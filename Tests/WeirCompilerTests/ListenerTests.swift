@@ -163,4 +163,35 @@ import WeirEngine
             F.virtualService(hosts: ["a.com"], [F.rule(to: "alpha")]))
         #expect(result.findings == ["WEIR0006 gw spec.servers[0].port.protocol gw.yaml:7"])
     }
+
+    @Test func aConflictNamesTheWinnerWithItsPlace() throws {
+        let result = compile(
+            F.gateway("b", [F.server(["b.com"], .https)]),
+            F.gateway("a", created: "2020-01-01T00:00:00Z", [F.server(["a.com"])]))
+        // The one with an age comes after those from files, as in Istio.
+        #expect(
+            result.findings == [
+                "WEIR0006 b spec.servers[0].port.protocol b.yaml:7", "IST0145 a spec.servers[0].port a.yaml:7",
+            ])
+        #expect(result.diagnostics[1].message.contains("Gateway default/b (b.yaml:7)"))
+        let later = compile(F.gateway("a", [F.server(["a.com"])]), F.gateway("b", [F.server(["b.com"], .https)]))
+        #expect(later.diagnostics.count == 1)
+        #expect(try #require(later.diagnostics.first).message.contains("for Gateway default/a (a.yaml:7)"))
+    }
+
+    @Test func aHostWithoutARouteOnAPortIsLeftToAWiderOne() {
+        let result = compile(
+            F.gateway([F.server(port: 80), F.server(port: 81)]),
+            F.virtualService("a", hosts: ["a.com"], [F.rule([F.match(port: 81)], to: "alpha")]),
+            F.virtualService("star", [F.rule(to: "beta")]))
+        #expect(
+            result.routes == """
+                80 *
+                  * -> 80||beta
+                81 a.com
+                  * -> 80||alpha
+                81 *
+                  * -> 80||beta
+                """)
+    }
 }

@@ -32,10 +32,6 @@ import WeirEngine
         }
     }
 
-    @Test func aDelegateIsNotReported() {
-        #expect(compile(F.virtualService(hosts: [], gateways: [], [F.rule(to: "alpha")])).diagnostics.isEmpty)
-    }
-
     @Test func exportsDecideWhatIsSeenAndItsOrder() {
         let match = [F.match(prefix: "/p")]
         let result = compile(
@@ -131,17 +127,6 @@ import WeirEngine
         #expect(result.routes == "80 *\n  * -> 80||beta\n81 *\n  * -> 80||alpha")
         // Each port has a way to the last rule barred by another one: none of them bars it everywhere.
         #expect(result.diagnostics.isEmpty)
-    }
-
-    @Test func sourceConditionsNeverHoldAtAGateway() {
-        var labels = F.match(prefix: "/a")
-        labels.sourceLabels = ["app": "x"]
-        var namespace = F.match(prefix: "/b")
-        namespace.sourceNamespace = "default"
-        var named = F.match(prefix: "/c", gateways: ["gw"])
-        named.sourceLabels = ["app": "x"]
-        let result = compile(F.virtualService([F.rule([labels, namespace, named], to: "alpha")]))
-        #expect(result.routes == "80 *\n  path prefix \"/c\" -> 80||alpha")
     }
 
     @Test func aRuleWithoutRouteIsLeftOutAndReported() {

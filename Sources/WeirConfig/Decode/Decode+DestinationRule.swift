@@ -6,8 +6,7 @@ extension DestinationRule {
         trafficPolicy = fields.mapping("trafficPolicy").map(TrafficPolicy.init)
         subsets = fields.items("subsets").map(Subset.init)
         exportTo = ExportTo.read(&fields)
-        let selector = fields.unserved("workloadSelector", "the rule applies whatever the gateway's labels are")
-        if var selector = selector?.mapping() {
+        if var selector = fields.mapping("workloadSelector") {
             workloadSelector = selector.textMap("matchLabels")
             selector.finish()
         }

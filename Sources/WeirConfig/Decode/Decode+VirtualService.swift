@@ -30,8 +30,7 @@ extension HTTPRoute {
             HTTPRedirect.init)
         directResponse = fields.unserved("directResponse", "requests of this entry get no such response")?.mapping()
             .map(HTTPDirectResponse.init)
-        delegate = fields.unserved("delegate", "no routes are taken from the other VirtualService")?.mapping().map(
-            Delegate.init)
+        delegate = fields.mapping("delegate").map(Delegate.init)
         rewrite = fields.unserved("rewrite", "requests are forwarded with path and host unchanged")?.mapping().map(
             HTTPRewrite.init)
         corsPolicy = fields.unserved("corsPolicy", "no CORS headers are handled")?.mapping().map(CorsPolicy.init)
@@ -126,11 +125,6 @@ enum PortNumber {
 /// `exportTo:`.
 enum ExportTo {
     static func read(_ fields: inout FieldReader) -> [String] {
-        guard let value = fields.take("exportTo") else { return [] }
-        let names = value.texts()
-        if !names.isEmpty, names != ["*"] {
-            value.warn(.fieldNotHonoured, "exportTo is not acted on by this version; the resource is seen everywhere.")
-        }
-        return names
+        fields.texts("exportTo")
     }
 }

@@ -42,6 +42,8 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
 package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     /// A reference to a Gateway, host or subset that does not exist.
     case referenceNotFound = "IST0101"
+    /// A host of the mesh that an earlier VirtualService has.
+    case meshHostConflict = "IST0109"
     /// A field or value with a successor.
     case deprecated = "IST0002"
     /// A field is missing, has the wrong type or an impossible value: the resource is refused.
@@ -74,10 +76,14 @@ package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case unsupportedServer = "WEIR0006"
     /// A port that could not be listened on.
     case portUnavailable = "WEIR0007"
-    /// A VirtualService bound to no gateway (or only to `mesh`), which an ingress does not serve.
+    /// A resource that does not apply here: a VirtualService bound to no gateway (or only to `mesh`), a Gateway or rule for others.
     case notBoundToGateway = "WEIR0008"
     /// A field that has no meaning at an ingress, such as a mesh's virtual addresses.
     case notApplicable = "WEIR0009"
     /// A name that DNS gives no addresses for, or not any more.
     case nameNotResolved = "WEIR0010"
+    /// An update names what is not declared yet; the edition before serves for a while.
+    case waitingForReference = "WEIR0011"
+    /// A short name that services of several namespaces have.
+    case ambiguousName = "WEIR0012"
 }

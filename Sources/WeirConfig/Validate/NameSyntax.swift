@@ -1,5 +1,5 @@
 /// The shapes of names, as Istio and Kubernetes check them.
-enum NameSyntax {
+package enum NameSyntax {
     /// One DNS label (RFC 1123): letters, digits and inner hyphens, at most 63.
     static func isDNSLabel(_ text: some StringProtocol) -> Bool {
         let bytes = text.utf8
@@ -15,7 +15,7 @@ enum NameSyntax {
     /// DNS labels joined by dots, at most 255 characters, the last of several not all digits.
     ///
     /// A closing dot is allowed, as Istio allows it.
-    static func isDomain(_ text: some StringProtocol) -> Bool {
+    package static func isDomain(_ text: some StringProtocol) -> Bool {
         guard isDottedName(text) else { return false }
         // `10.0.0.300` is a mistyped address.
         guard let dot = text.lastIndex(of: ".") else { return true }
@@ -42,7 +42,7 @@ enum NameSyntax {
     }
 
     /// A namespace's name: a lower-case label.
-    static func isNamespace(_ text: String) -> Bool { isDNSLabel(text) && isLowercase(text) }
+    package static func isNamespace(_ text: String) -> Bool { isDNSLabel(text) && isLowercase(text) }
 
     /// A header field's name (RFC 9110 §5.6.2 token).
     static func isHeaderName(_ text: String) -> Bool {
@@ -53,14 +53,14 @@ enum NameSyntax {
     }
 
     /// `name` or `prefix.example.com/name`.
-    static func isLabelKey(_ text: String) -> Bool {
+    package static func isLabelKey(_ text: String) -> Bool {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let name = parts.last, !name.isEmpty, isLabelText(name) else { return false }
         return parts.count == 1 || isDottedName(parts[0])
     }
 
     /// May be empty.
-    static func isLabelValue(_ text: String) -> Bool { text.isEmpty || isLabelText(text) }
+    package static func isLabelValue(_ text: String) -> Bool { text.isEmpty || isLabelText(text) }
 
     /// The path of `unix:///path` or of an abstract `unix://@name`; `nil` for anything else.
     static func unixPath(_ text: String) -> Substring? {

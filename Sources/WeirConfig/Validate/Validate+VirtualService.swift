@@ -48,11 +48,6 @@ extension VirtualService {
             findings.error(path["hosts"], "The VirtualService has no hosts. Write at least one host it serves.")
         } else if !tls.isEmpty || !tcp.isEmpty {
             findings.error(path["hosts"], "A VirtualService without hosts has http routes only. Write hosts.")
-        } else if !http.isEmpty {
-            findings.info(
-                path["hosts"],
-                "Without hosts it is only a delegate of other VirtualServices, which this version does not act on.",
-                code: .fieldNotHonoured)
         }
     }
 }

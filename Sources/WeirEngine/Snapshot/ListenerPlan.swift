@@ -7,9 +7,22 @@ package final class ListenerPlan: @unchecked Sendable {
         /// Lower-case `a.example.com`, `*.example.com` or `*`; IPv6 addresses in brackets.
         package var pattern: String
         package var plan: VirtualHostPlan
+        /// Instead of `plan`, for requests whose Host names one of these ports.
+        package var ports: [PortPlan]
 
-        package init(pattern: String, plan: VirtualHostPlan) {
+        package init(pattern: String, plan: VirtualHostPlan, ports: [PortPlan] = []) {
             self.pattern = pattern
+            self.plan = plan
+            self.ports = ports
+        }
+    }
+
+    package struct PortPlan: Sendable {
+        package var port: Int
+        package var plan: VirtualHostPlan
+
+        package init(port: Int, plan: VirtualHostPlan) {
+            self.port = port
             self.plan = plan
         }
     }
@@ -18,17 +31,23 @@ package final class ListenerPlan: @unchecked Sendable {
     package let port: Int
     /// As declared; `nil` = the process's default.
     package let bind: String?
+    /// The port is the one listened on, whatever the process maps ports to.
+    package let isLiteral: Bool
     package let hosts: [Host]
     private let table: HostTable
     /// Plans by number of the pattern; kept alive by `hosts`.
     private let plans: UnsafeMutablePointer<Unmanaged<VirtualHostPlan>>
+    /// Hosts with plans of their own for some ports; `nil` when there are none, as at every Gateway.
+    private let ports: PortTable?
 
-    package init(port: Int, bind: String?, hosts: [Host]) {
+    package init(port: Int, bind: String?, hosts: [Host], isLiteral: Bool = false) {
         self.port = port
         self.bind = bind
         self.hosts = hosts
+        self.isLiteral = isLiteral
         table = HostTable(hosts.map(\.pattern))
         plans = .copy(of: hosts.map { Unmanaged.passUnretained($0.plan) })
+        ports = hosts.contains { !$0.ports.isEmpty } ? PortTable(hosts.map(\.ports)) : nil
     }
 
     deinit { plans.deallocate() }
@@ -36,6 +55,48 @@ package final class ListenerPlan: @unchecked Sendable {
     /// The virtual host for an authority as received, or `nil`; valid while the listener's snapshot lives.
     func virtualHost(for authority: UnsafeRawBufferPointer) -> Unmanaged<VirtualHostPlan>? {
         let number = table.lookup(authority)
-        return number < 0 ? nil : plans[Int(number)]
+        if number < 0 { return nil }
+        return ports?.plan(of: Int(number), authority) ?? plans[Int(number)]
+    }
+}
+
+/// Plans by number of the host and port in the authority.
+private final class PortTable {
+    private struct Slot {
+        let port: Int
+        let plan: Unmanaged<VirtualHostPlan>
+    }
+
+    /// Where each host's slots begin, and behind the last one where they end.
+    private let starts: UnsafeMutablePointer<Int>
+    private let slots: UnsafeMutablePointer<Slot>
+
+    /// The plans must outlive the table.
+    init(_ ports: [[ListenerPlan.PortPlan]]) {
+        var starts = [0]
+        for entries in ports { starts.append(starts[starts.count - 1] + entries.count) }
+        self.starts = .copy(of: starts)
+        slots = .copy(of: ports.joined().map { Slot(port: $0.port, plan: Unmanaged.passUnretained($0.plan)) })
+    }
+
+    deinit {
+        starts.deallocate()
+        slots.deallocate()
+    }
+
+    /// `nil` when the authority names no port, or none of the host's.
+    func plan(of host: Int, _ authority: UnsafeRawBufferPointer) -> Unmanaged<VirtualHostPlan>? {
+        guard starts[host] < starts[host + 1], let port = Self.port(of: authority) else { return nil }
+        for place in starts[host]..<starts[host + 1] where slots[place].port == port { return slots[place].plan }
+        return nil
+    }
+
+    private static func port(of authority: UnsafeRawBufferPointer) -> Int? {
+        var port = 0
+        for byte in authority[HostTable.withoutPort(authority).count...].dropFirst() {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), port <= 65_535 else { return nil }
+            port = port * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return port
     }
 }

@@ -31,6 +31,8 @@ package struct ListenerProblem: Sendable, Equatable {
     /// The port really listened on.
     package var localPort: Int
     package var bind: String?
+    /// No Gateway declares it, and no mapping applies to it.
+    package var isLiteral = false
     package var message: String
 }
 
@@ -132,13 +134,13 @@ package final class Engine: Sendable {
         var open = state.withLock { $0.slots }
         var wanted: Set<ListenerKey> = []
         for plan in snapshot.listeners {
-            let localPort = options.portMap[plan.port] ?? plan.port
+            let localPort = plan.isLiteral ? plan.port : options.portMap[plan.port] ?? plan.port
             let key = ListenerKey(bind: plan.bind ?? options.bind, localPort: localPort)
             guard wanted.insert(key).inserted else {
                 slots.append(-1)
                 problems.append(
                     ListenerProblem(
-                        port: plan.port, localPort: localPort, bind: key.bind,
+                        port: plan.port, localPort: localPort, bind: key.bind, isLiteral: plan.isLiteral,
                         message: "local port \(localPort) already serves another Gateway port; map each to its own"))
                 continue
             }
@@ -150,7 +152,9 @@ package final class Engine: Sendable {
             } catch {
                 slots.append(-1)
                 problems.append(
-                    ListenerProblem(port: plan.port, localPort: localPort, bind: key.bind, message: error.description))
+                    ListenerProblem(
+                        port: plan.port, localPort: localPort, bind: key.bind, isLiteral: plan.isLiteral,
+                        message: error.description))
             }
         }
         let gone = open.filter { !wanted.contains($0.key) }

@@ -78,10 +78,8 @@ import WeirConfig
     private static let virtualServices: [Case] = [
         virtualService("tls", "[{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]"),
         virtualService("tcp", "[{route: [{destination: {host: a}}]}]"),
-        virtualService("exportTo", "[.]"),
         route("redirect", "{uri: /a}", isAction: true),
         route("directResponse", "{status: 200}", isAction: true),
-        route("delegate", "{name: a}", isAction: true),
         route("rewrite", "{uri: /a}"),
         route("timeout", "1s"),
         route("retries", "{attempts: 1}"),
@@ -96,8 +94,6 @@ import WeirConfig
     ]
 
     private static let destinationRules: [Case] = [
-        rule("workloadSelector", "{matchLabels: {a: b}}"),
-        rule("exportTo", "[.]"),
         policy("loadBalancer.simple", "PASSTHROUGH"),
         policy("loadBalancer.consistentHash", "{useSourceIp: true}"),
         policy("loadBalancer.localityLbSetting", "{enabled: true}"),
@@ -123,7 +119,6 @@ import WeirConfig
     ]
 
     private static let others: [Case] = [
-        entry("exportTo", "[.]"),
         entry("subjectAltNames", "[a]"),
         tls("subjectAltNames", "[a]"),
         tls("verifyCertificateSpki", "[a]"),

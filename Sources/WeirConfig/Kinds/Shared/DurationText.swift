@@ -1,7 +1,7 @@
 /// A duration as users write it: Go style (`1h30m`, `250ms`, `0.5s`), which covers the proto form (`1.5s`).
-enum DurationText {
+package enum DurationText {
     /// Nanoseconds, or `nil` when the text is no duration or does not fit 64 bits (about 292 years).
-    static func nanoseconds(_ text: String) -> Int? {
+    package static func nanoseconds(_ text: String) -> Int? {
         var rest = Substring(text).utf8
         var negative = false
         if let sign = rest.first, sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") {
