@@ -29,6 +29,13 @@ package struct Problem: Sendable, Hashable, Encodable {
     package init(_ listener: ListenerProblem, resources: ResourceSet) {
         code = DiagnosticCode.portUnavailable.rawValue
         severity = Diagnostic.Severity.error.rawValue
+        if listener.isLiteral {
+            message = """
+                Port \(listener.localPort) of --mesh-listen cannot be listened on: \(listener.message). \
+                Free the port, or give another.
+                """
+            return
+        }
         let mapped = listener.localPort == listener.port ? "" : " (for Gateway port \(listener.port))"
         message = """
             Port \(listener.localPort)\(mapped) cannot be listened on: \(listener.message). \

@@ -32,6 +32,8 @@ final class Reload {
     private var held: Held?
     private var holdEnd: ControlWatch?
     private var retry: ControlWatch?
+    /// Waits for the end of a grace (see `ReferenceGrace`).
+    private var grace: ControlWatch?
     private var isStopped = false
     /// Called each time all workers serve a generation.
     private let live: (UInt64) -> Void
@@ -73,7 +75,8 @@ final class Reload {
     /// One that comes while another waits takes its place.
     func take(_ delivery: Delivery, published: @escaping ([Problem]) -> Void = { _ in }) {
         let start = SystemClock.now
-        let compilation = compiler.compile(delivery.resources)
+        let compilation = compiler.compile(delivery.resources, at: start)
+        compileAgain(at: compilation.nextDeadline, delivery)
         held = Held(
             delivery: delivery, diagnostics: compilation.diagnostics, snapshot: compilation.snapshot, start: start,
             published: published)
@@ -136,7 +139,20 @@ final class Reload {
         held = nil
         retry?.cancel()
         retry = nil
+        grace?.cancel()
+        grace = nil
         isStopped = true
+    }
+
+    /// Time alone changes what the same resources mean: updates that wait for what they name wait no longer.
+    private func compileAgain(at deadline: Double?, _ delivery: Delivery) {
+        grace?.cancel()
+        grace = deadline.map { deadline in
+            loop.schedule(after: deadline - SystemClock.now) { [unowned self] in
+                // Whoever waits for what is held waits on.
+                take(delivery, published: held?.published ?? { _ in })
+            }
+        }
     }
 
     private func applied(_ generation: UInt64, startedAt start: Double) {

@@ -30,6 +30,8 @@ package struct ServerOptions: Sendable {
     package var serverName: String? = "weir"
     /// HTTP/1.0 requests are served instead of answered 426.
     package var acceptsHTTP10 = false
+    /// Who the gateway is to the resources.
+    package var binding = BindingOptions()
     package var logLevel = Logger.Level.info
     /// Where a line for each request goes; `nil` = nowhere.
     package var accessLog: AccessLogTarget?

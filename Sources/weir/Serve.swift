@@ -48,6 +48,9 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("The server response header; pass keeps the upstream's.", valueName: "name|pass"))
     var serverName = "weir"
 
+    @OptionGroup(title: "Binding")
+    var binding: BindingFlags
+
     @Flag(name: .customLong("http10"), help: "Serve HTTP/1.0 requests instead of answering 426.")
     var acceptsHTTP10 = false
 
@@ -104,6 +107,7 @@ struct Serve: ParsableCommand {
         options.drainSeconds = drainSeconds
         options.serverName = try optionValue { () throws(OptionError) in try OptionValue.serverName(serverName) }
         options.acceptsHTTP10 = acceptsHTTP10
+        options.binding = try binding.options()
         options.accessLog = try optionValue { () throws(OptionError) in try AccessLogTarget(accessLog) }
         options.accessLogFormat = try optionValue { () throws(OptionError) in
             try OptionValue.accessLogFormat(accessLogFormat)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import Testing
+import WeirCompiler
 import WeirServer
 
 @testable import weir
@@ -27,6 +28,30 @@ import WeirServer
         #expect(options.logLevel == .info)
         #expect(options.takesSignals)
         #expect(options.accessLog == nil)
+        #expect(options.binding.gatewayLabels == nil)
+        #expect(options.binding.gatewayNamespace == "default")
+        #expect(options.binding.rootNamespace == "istio-system")
+        #expect(options.binding.domainSuffix == "cluster.local")
+        #expect(options.binding.meshListen == nil)
+        #expect(options.binding.referenceGraceSeconds == 2)
+    }
+
+    @Test func whoTheGatewayIsReachesTheCompiler() throws {
+        let binding = try options(
+            "--config", "a", "--gateway-selector", "istio=ingressgateway,app=edge", "--gateway-selector", "tier=",
+            "--gateway-namespace", "edge", "--root-namespace", "mesh", "--domain-suffix", "Corp.Internal",
+            "--mesh-listen",
+            "localhost:15080", "--reference-grace", "1m500ms"
+        ).binding
+        #expect(binding.gatewayLabels == ["istio": "ingressgateway", "app": "edge", "tier": ""])
+        #expect(binding.meshListen == HostPort(host: "localhost", port: 15080))
+        let compiler = binding.compilerOptions(workers: 2)
+        #expect(compiler.gatewayLabels == binding.gatewayLabels)
+        #expect((compiler.gatewayNamespace, compiler.rootNamespace) == ("edge", "mesh"))
+        #expect(compiler.domainSuffix == "corp.internal")
+        #expect(compiler.meshListen == MeshAddress(host: "127.0.0.1", port: 15080))
+        #expect(compiler.referenceGraceSeconds == 60.5)
+        #expect(compiler.workers == 2)
     }
 
     @Test(arguments: [
@@ -69,6 +94,16 @@ import WeirServer
         ["serve", "--config", "a", "--log-level", "loud"], ["serve", "--config", "a", "--metrics", "on"],
         ["serve", "--config", "a", "--access-log", ""], ["serve", "--config", "a", "--access-log-format", ""],
         ["serve", "--config", "a", "--access-log-format", "%NOPE%"],
+        ["serve", "--config", "a", "--gateway-selector", "istio"],
+        ["serve", "--config", "a", "--gateway-selector", "=a"],
+        ["serve", "--config", "a", "--gateway-selector", "a=b,a=c"],
+        ["serve", "--config", "a", "--gateway-selector", ""],
+        ["serve", "--config", "a", "--gateway-namespace", "Edge"],
+        ["serve", "--config", "a", "--root-namespace", "a.b"], ["serve", "--config", "a", "--domain-suffix", "local."],
+        ["serve", "--config", "a", "--mesh-listen", "15080"],
+        ["serve", "--config", "a", "--mesh-listen", "127.0.0.1:0"],
+        ["serve", "--config", "a", "--reference-grace", "2"], ["serve", "--config", "a", "--reference-grace=-1s"],
+        ["serve", "--config", "a", "--reference-grace", "2h"],
         ["serve", "--config", "a", "--kubernetes"], ["serve", "a"], ["healthcheck", "--health", "x"],
         ["healthcheck", "--health", "127.0.0.1:0"], ["routes", "--admin", "127.0.0.1:0"], ["routes", "-o", "yaml"],
         ["clusters", "--port", "http"], ["endpoints", "x"], ["log", "--level", "loud"],
