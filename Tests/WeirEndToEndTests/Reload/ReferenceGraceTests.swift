@@ -23,7 +23,7 @@ import WeirTestSupport
     @Test func theVirtualServiceFirst() throws {
         let server = try server(grace: 600)
         try server.reload { try server.directory.write("routes.yaml", Self.canary) }
-        #expect(try server.status().problems.map(\.code) == ["WEIR0010"])
+        #expect(try server.status().problems.map(\.code) == ["WEIR0011"])
         for _ in 0..<20 { #expect(try server.get().status == 200) }
         try server.reload { try server.directory.write("rule.yaml", Self.rule) }
         for _ in 0..<20 { #expect(try server.get()["x-backend"] == "v2") }
