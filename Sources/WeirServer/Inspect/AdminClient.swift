@@ -37,6 +37,8 @@ struct AdminClient {
         try socket.send(request)
         var answer: [UInt8] = []
         while true {
+            // Others than Weir may keep the connection.
+            if AdminMessage.mayBeWhole(answer), AdminMessage(answer) != nil { return answer }
             let piece = try socket.receive()
             if piece.isEmpty { return answer }
             answer += piece
@@ -58,6 +60,11 @@ package struct CommandFailure: Error, Sendable, CustomStringConvertible {
 struct AdminMessage {
     let status: Int
     let body: [UInt8]
+
+    /// Whether it is worth looking: the answer is short, or ends as a chunked one does.
+    static func mayBeWhole(_ bytes: [UInt8]) -> Bool {
+        bytes.suffix(5).elementsEqual("0\r\n\r\n".utf8) || !bytes.isEmpty && bytes.count < 4096
+    }
 
     /// `nil` when it is no whole answer.
     init?(_ bytes: [UInt8]) {
@@ -81,7 +88,7 @@ struct AdminMessage {
             guard let body = Self.joined(chunks: rest) else { return nil }
             self.body = body
         } else {
-            guard length.map({ $0 == rest.count }) ?? true else { return nil }
+            guard length == rest.count else { return nil }
             body = Array(rest)
         }
     }
