@@ -62,7 +62,7 @@ final class ClusterCompiler {
     }
     private let options: CompilerOptions
     private let names: DestinationNames
-    private var registry: ServiceRegistry
+    private(set) var registry: ServiceRegistry
     private var rules: DestinationRules
     /// Changes whenever a destination may lead elsewhere than before.
     private(set) var version = 0

@@ -33,7 +33,7 @@ package struct EndpointUpdate: Sendable {
 package final class Compiler {
     /// What metrics call the clusters and endpoints of all generations.
     package let names = DestinationNames()
-    private let options: CompilerOptions
+    let options: CompilerOptions
     private var seen = SeenResources()
     private var generation: UInt64 = 0
 
@@ -44,7 +44,7 @@ package final class Compiler {
     private var entries = RevisionCache<EntryServices>()
     private var registryDiagnostics: [Diagnostic] = []
     private var ruleDiagnostics: [Diagnostic] = []
-    private let clusters: ClusterCompiler
+    let clusters: ClusterCompiler
 
     private var list: ServiceList
     private var hosts: VirtualHostCompiler

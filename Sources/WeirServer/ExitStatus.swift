@@ -7,4 +7,6 @@ package enum ExitStatus: Int32, Sendable {
     case usage = 64
     /// No usable configuration at start.
     case configuration = 78
+    /// The analysis found problems.
+    case findings = 79
 }

@@ -11,6 +11,19 @@ package enum StandardStreams {
             _ = open("/dev/null", O_RDWR)
         }
     }
+
+    /// All of standard input.
+    package static func readInput() -> [UInt8] {
+        var bytes: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let length = read(STDIN_FILENO, &room, room.count)
+            if length < 0, errno == EINTR { continue }
+            if length <= 0 { return bytes }
+            bytes += room[..<length]
+        }
+    }
+
     /// Writes to standard output, past stdio.
     package static func print(_ text: String) { put(text, STDOUT_FILENO) }
 

@@ -82,16 +82,26 @@ package final class ResourceStore {
     // MARK: Merging
 
     private func merged() -> Delivery {
-        let contents = sources.map(\.contents)
+        let delivery = Delivery(sources.map(\.contents), after: resources)
+        resources = delivery.resources
+        return delivery
+    }
+}
+
+extension Delivery {
+    /// What sources have together.
+    ///
+    /// Cheap when it is little else than `former`.
+    package init(_ contents: [SourceContents], after former: ResourceSet = ResourceSet([])) {
         // With one source, which is the rule, nothing is copied.
         let all = contents.count == 1 ? contents[0].resources : contents.flatMap(\.resources)
-        resources = ResourceSet(all, after: resources)
+        let resources = ResourceSet(all, after: former)
         var diagnostics = contents.flatMap(\.diagnostics)
         diagnostics += Self.reports(ofUnknown: contents.flatMap(\.unknownKinds))
         diagnostics += resources.duplicates.map { duplicate in
             Self.report(duplicate, first: resources[duplicate.id]?.location)
         }
-        return Delivery(resources: resources, diagnostics: diagnostics, files: contents.flatMap(\.files))
+        self.init(resources: resources, diagnostics: diagnostics, files: contents.flatMap(\.files))
     }
 
     /// One warning a kind, however many documents and files have it.

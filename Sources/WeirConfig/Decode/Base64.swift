@@ -1,7 +1,7 @@
 /// Base64 as Kubernetes reads it (RFC 4648 §4, padded); line breaks are passed over.
-enum Base64 {
+package enum Base64 {
     /// `nil` when a character is foreign or the length or padding is wrong.
-    static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? {
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count / 4 * 3)
         var bits: UInt32 = 0

@@ -40,19 +40,35 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
 
 /// The stable table of codes: Istio's own where istioctl has one (semantics 7.2), `WEIR` codes otherwise.
 package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
-    /// A reference to a Gateway, host or subset that does not exist.
-    case referenceNotFound = "IST0101"
-    /// A host of the mesh that an earlier VirtualService has.
-    case meshHostConflict = "IST0109"
     /// A field or value with a successor.
     case deprecated = "IST0002"
+    /// A reference to a Gateway, host, subset, Secret or workload that does not exist.
+    case referenceNotFound = "IST0101"
     /// A field is missing, has the wrong type or an impossible value: the resource is refused.
     case schemaValidation = "IST0106"
+    /// An annotation on a kind where it has no meaning.
+    case misplacedAnnotation = "IST0107"
+    /// An annotation of Istio's or Weir's domain that neither knows.
+    case unknownAnnotation = "IST0108"
+    /// One host of several VirtualServices in the mesh, where they do not merge.
+    case meshHostConflict = "IST0109"
     /// A destination names no port and its service has several.
     case portSelectorRequired = "IST0112"
+    /// Services give one port of a pod different protocols.
+    case conflictingProtocols = "IST0116"
+    /// A Service's port does not tell what it speaks.
+    case portNaming = "IST0118"
+    /// An annotation's value is none.
+    case invalidAnnotation = "IST0125"
+    /// A workload selector that matches nothing.
+    case noMatchingWorkloads = "IST0127"
+    /// TLS to endpoints whose certificates nobody checks.
+    case noServerVerification = "IST0128"
+    /// The same, for one port.
+    case noServerVerificationAtPort = "IST0129"
     /// A rule that no request can reach.
     case unreachableRule = "IST0130"
-    /// A condition that equals an earlier one.
+    /// A condition that an earlier one leaves nothing to.
     case ineffectiveMatch = "IST0131"
     /// None of the VirtualService's hosts is among the hosts of its Gateway.
     case hostNotInGateway = "IST0132"
@@ -60,8 +76,34 @@ package enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case schemaWarning = "IST0133"
     /// A port of a ServiceEntry that a mesh tells by its address alone.
     case addressesRequired = "IST0134"
-    /// Two servers cannot share a port.
+    /// An annotation with a successor.
+    case deprecatedAnnotation = "IST0135"
+    /// An annotation of a feature that is not settled.
+    case alphaAnnotation = "IST0136"
+    /// Services lead different ports to one port of a pod.
+    case conflictingPorts = "IST0137"
+    /// One certificate on several Gateways.
+    case duplicateCertificate = "IST0138"
+    /// A gateway's route passes the split of another VirtualService by.
+    case routeRulesNotAffected = "IST0140"
+    /// Two servers cannot share a port, or claim one host on it.
     case conflictingGateways = "IST0145"
+    /// A match on claims of tokens that nobody validates.
+    case claimsWithoutAuthentication = "IST0149"
+    /// An ExternalName's port that is taken as TCP.
+    case externalNamePort = "IST0150"
+    /// A Secret without a usable key pair.
+    case invalidCredential = "IST0161"
+    /// A Gateway's port that its Service does not have.
+    case portNotOnService = "IST0162"
+    /// A Gateway that Istio made of a Gateway API object.
+    case internalGateway = "IST0165"
+    /// A subset whose labels no pod has.
+    case subsetWithoutPods = "IST0173"
+    /// A DestinationRule for no known service.
+    case unknownRuleHost = "IST0174"
+    /// ServiceEntries give one port of a host different protocols.
+    case conflictingEntryProtocols = "IST0177"
     /// A file that is no YAML, or cannot be read.
     case unreadableFile = "WEIR0001"
     /// A field that no Istio or Kubernetes schema has.

@@ -106,12 +106,30 @@ import WeirServer
         ["serve", "--config", "a", "--reference-grace", "2h"],
         ["serve", "--config", "a", "--kubernetes"], ["serve", "a"], ["healthcheck", "--health", "x"],
         ["healthcheck", "--health", "127.0.0.1:0"], ["routes", "--admin", "127.0.0.1:0"], ["routes", "-o", "yaml"],
+        ["analyze"], ["analyze", "a", "-o", "text"], ["analyze", "a", "-S", "IST0101"],
+        ["analyze", "a", "--use-kube=true"],
+        ["analyze", "a", "--failure-threshold", "bad"], ["analyze", "a", "--color", "red"],
         ["clusters", "--port", "http"], ["endpoints", "x"], ["log", "--level", "loud"],
         ["log", "--level", "nobody=info"], ["demo", "--port", "0"], ["nonsense"],
     ])
     func whatIsWrongIsAUsageError(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try Weir.parseAsRoot(arguments) }
         if let error { #expect(Weir.exitCode(for: error).rawValue == ExitStatus.usage.rawValue) }
+    }
+
+    @Test func theAnalysisTakesIstioctlsFlags() throws {
+        let arguments = [
+            "analyze", "--use-kube=false", "-A", "-R", "a.yaml", "-", "-S", "IST0101=VirtualService x.ns", "-n", "shop",
+            "-o",
+            "json", "--failure-threshold", "warning", "--output-threshold=Error", "--color=false", "--ignore-unknown",
+        ]
+        let options = try #require(try Weir.parseAsRoot(arguments) as? Analyze).options()
+        #expect(options.paths == ["a.yaml", "-"])
+        #expect(options.isRecursive && options.ignoresUnknown && !options.isColoured)
+        #expect(options.namespace == "shop")
+        #expect(options.output == .json)
+        #expect(options.failureThreshold == .warning && options.outputThreshold == .error)
+        #expect(try options.suppressions == [AnalysisSuppression("IST0101=VirtualService x.ns")])
     }
 
     @Test func metricsAreServedUnlessTurnedOff() throws {

@@ -151,6 +151,23 @@ import WeirTestSupport
         #expect(outcome.text.contains("no answer in time"))
     }
 
+    @Test func theAnalysisTellsByItsExitStatus() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("a.yaml", Self.gateway.replacingOccurrences(of: "PORT", with: "80"))
+        let good = try WeirProcess(["analyze", directory.path])
+        #expect(try good.status() == 0)
+        #expect(good.log.contains("No problems found"))
+        try directory.write("a.yaml", Self.gateway.replacingOccurrences(of: "PORT", with: "0"))
+        let bad = try WeirProcess(["analyze", directory.path])
+        #expect(try bad.status() == 79)
+        #expect(bad.output.hasPrefix("Error [IST0106] (Gateway default/gw \(directory.path("a.yaml")):6) "))
+        #expect(try WeirProcess(["analyze", "/nowhere/at/all"]).status() == 1)
+        #expect(try WeirProcess(["analyze"]).status() == 64)
+        let list = try WeirProcess(["analyze", "-L"])
+        #expect(try list.status() == 0)
+        #expect(list.output.contains("* gateway.Credentials\n"))
+    }
+
     @Test func commandsShowARunningProcess() throws {
         let server = try serve()
         let admin = ["--admin", "127.0.0.1:\(server.admin)"]

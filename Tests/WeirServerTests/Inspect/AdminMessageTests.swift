@@ -17,7 +17,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "HTTP/1.0 200 OK\r\n\r\nto the end", "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nok",
+        "", "HTTP/1.0 200 OK\r\n\r\nto the end", "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nok",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7fffffffffffffff\r\nok\r\n0\r\n\r\n",

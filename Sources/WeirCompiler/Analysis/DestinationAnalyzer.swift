@@ -1,0 +1,85 @@
+import WeirConfig
+
+extension Analyzer {
+    /// Where routes and mirrors lead.
+    static let virtualServiceDestinations = Analyzer(
+        "virtualservice.Destinations", "Hosts, ports and subsets that routes and mirrors name",
+        inputs: [.virtualService, .service, .serviceEntry, .destinationRule],
+        codes: [.referenceNotFound, .portSelectorRequired]
+    ) { context, findings in
+        for (resource, service) in context.virtualServices {
+            for use in DestinationUse.all(in: service) { report(use, of: resource, context, &findings) }
+        }
+    }
+
+    private static func report(
+        _ use: DestinationUse, of resource: Resource, _ context: AnalysisContext, _ findings: inout AnalysisFindings
+    ) {
+        let request = DestinationRequest(
+            use.destination, namespace: resource.id.namespace, serverPort: use.destination.port ?? 80)
+        let answer = context.clusters.resolve(request)
+        guard answer.ambiguousPorts.isEmpty else {
+            let ports = answer.ambiguousPorts.map(String.init).joined(separator: ", ")
+            return findings.report(
+                .portSelectorRequired, resource, path: "\(use.path).port", line: use.line,
+                "The service has the ports \(ports) and none is named. Name one in port.number.")
+        }
+        func missing(_ field: String, _ message: String) {
+            findings.report(
+                .referenceNotFound, resource, path: "\(use.path).\(field)", line: use.line, message)
+        }
+        let consequence = use.isMirror ? "the copies are dropped" : "its requests are answered with 503"
+        switch answer.problem {
+        case nil: break
+        case .unknownSubset(let host):
+            missing(
+                "subset",
+                "No DestinationRule in force for \(host) has the subset \(use.destination.subset ?? ""), so \(consequence). Add "
+                    + "the subset to the DestinationRule, or correct its name.")
+        case .unknownPort(let host, let ports):
+            missing(
+                "port",
+                "Service \(host) has no port \(answer.port), so \(consequence). Its ports are "
+                    + "\(ports.map(String.init).joined(separator: ", ")): name one of them in port.number.")
+        default:
+            let host = context.options.qualified(use.destination.host, namespace: resource.id.namespace)
+            let taken = use.destination.host == host ? "" : " (written \(use.destination.host))"
+            missing(
+                "host",
+                "There is no service \(host)\(taken), so \(consequence). Declare it with a ServiceEntry or a Service, or correct "
+                    + "the host: a name with a dot is taken as a full name.")
+        }
+    }
+}
+
+/// A destination and where it is written.
+private struct DestinationUse {
+    let destination: Destination
+    let path: String
+    let line: Int
+    let isMirror: Bool
+
+    static func all(in service: VirtualService) -> [DestinationUse] {
+        var uses: [DestinationUse] = []
+        for (index, route) in service.http.enumerated() {
+            let path = "spec.http[\(index)]"
+            for (place, entry) in route.route.enumerated() {
+                uses.append(
+                    DestinationUse(
+                        destination: entry.destination, path: "\(path).route[\(place)].destination", line: entry.line,
+                        isMirror: false))
+            }
+            if let mirror = route.mirror {
+                uses.append(
+                    DestinationUse(destination: mirror, path: "\(path).mirror", line: route.line, isMirror: true))
+            }
+            for (place, mirror) in route.mirrors.enumerated() {
+                uses.append(
+                    DestinationUse(
+                        destination: mirror.destination, path: "\(path).mirrors[\(place)].destination",
+                        line: mirror.line, isMirror: true))
+            }
+        }
+        return uses
+    }
+}
