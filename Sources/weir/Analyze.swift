@@ -55,6 +55,9 @@ struct Analyze: ParsableCommand {
         help: ArgumentHelp("Only false: files alone are looked at.", valueName: "false"))
     var useKube = false
 
+    @OptionGroup(title: "The gateway, as weir serve is told of it")
+    var binding: BindingFlags
+
     func validate() throws { _ = try options() }
 
     func run() throws {
@@ -83,6 +86,7 @@ struct Analyze: ParsableCommand {
         options.isRecursive = recursive
         options.ignoresUnknown = ignoreUnknown
         options.namespace = namespace
+        options.binding = try binding.options()
         return options
     }
 

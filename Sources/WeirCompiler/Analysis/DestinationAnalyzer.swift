@@ -41,8 +41,17 @@ extension Analyzer {
                 "port",
                 "Service \(host) has no port \(answer.port), so \(consequence). Its ports are "
                     + "\(ports.map(String.init).joined(separator: ", ")): name one of them in port.number.")
-        default:
-            let host = context.options.qualified(use.destination.host, namespace: resource.id.namespace)
+        case .externalNameTwice(let host):
+            missing(
+                "host",
+                "\(use.destination.host) is another name for \(host), which is itself one for something else; one step is "
+                    + "followed, so \(consequence). Name what \(host) stands for.")
+        case .nothingToResolve(let host):
+            missing(
+                "host",
+                "Names lead to the endpoints of \(host), and it has none for this port and subset, so \(consequence). Add an "
+                    + "endpoint that carries the subset's labels, or one its selector finds.")
+        case .unknownHost(let host):
             let taken = use.destination.host == host ? "" : " (written \(use.destination.host))"
             missing(
                 "host",

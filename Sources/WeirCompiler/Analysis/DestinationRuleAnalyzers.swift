@@ -23,10 +23,12 @@ extension Analyzer {
         "destinationrule.Subsets", "Subsets whose labels no pod or endpoint of the service has",
         inputs: [.destinationRule, .service, .serviceEntry, .pod], codes: [.subsetWithoutPods]
     ) { context, findings in
+        let declared = KnownServices(context)
         for (resource, rule) in context.destinationRules where !rule.subsets.isEmpty {
             let host = context.options.qualified(rule.host, namespace: resource.id.namespace)
             // Without any workload of the service among the files, nothing is known of its labels.
-            guard let workloads = context.workloadLabels(of: host), !workloads.isEmpty else { continue }
+            let workloads = declared.workloadLabels(of: host, seenFrom: resource.id.namespace)
+            if workloads.isEmpty { continue }
             for (index, subset) in rule.subsets.enumerated() {
                 let labels = subset.labels.filter { !placeLabels.contains($0.key) }
                 if labels.isEmpty || workloads.contains(where: { labels.isCarried(by: $0) }) { continue }
@@ -120,21 +122,29 @@ private struct KnownHosts {
     }
 }
 
-extension AnalysisContext {
-    /// The labels of each workload behind a service; `nil` where there is no such service.
-    fileprivate func workloadLabels(of host: String) -> [[String: String]]? {
-        guard let service = registry[host] else { return nil }
-        var labels = service.endpoints.map(\.labels)
+/// Services with the workloads behind them.
+private struct KnownServices {
+    private let context: AnalysisContext
+    /// Kubernetes Services by full name.
+    private var services: [String: (resource: Resource, spec: Service)] = [:]
+
+    init(_ context: AnalysisContext) {
+        self.context = context
+        for service in context.services {
+            let id = service.resource.id
+            services[context.options.qualified(id.name, namespace: id.namespace)] = service
+        }
+    }
+
+    /// The labels of each workload behind a service; none where there is no such service.
+    func workloadLabels(of host: String, seenFrom namespace: String) -> [[String: String]] {
+        guard let service = context.registry.service(host, seenFrom: namespace) else { return [] }
+        guard let declared = services[host] else { return service.endpoints.map(\.labels) }
+        // A Service that is reached by its name says nothing of who answers there.
+        let known = service.endpoints.filter { if case .address = $0.place { true } else { false } }.map(\.labels)
+        guard !declared.spec.selector.isEmpty else { return known }
         // Pods that no EndpointSlice lists yet count too.
-        let declared = services.first {
-            options.qualified($0.resource.id.name, namespace: $0.resource.id.namespace) == host
-        }
-        if let declared, !declared.spec.selector.isEmpty {
-            labels += pods.filter {
-                $0.id.namespace == declared.resource.id.namespace
-                    && declared.spec.selector.isCarried(by: $0.metadata.labels)
-            }.map(\.metadata.labels)
-        }
-        return labels
+        let pods = context.pods.carrying(declared.spec.selector, in: declared.resource.id.namespace)
+        return known + pods.map(\.metadata.labels)
     }
 }

@@ -6,8 +6,11 @@ extension Analyzer {
         "gateway.Workloads", "Gateways whose selector no gateway has, and server ports its Service lacks",
         inputs: [.gateway, .pod, .service], codes: [.referenceNotFound, .portNotOnService]
     ) { context, findings in
+        // Gateways have few selectors among them.
+        var known: [[String: String]: GatewayWorkloads] = [:]
         for (resource, gateway) in context.gateways {
-            let workloads = GatewayWorkloads(gateway, context)
+            let workloads = known[gateway.selector] ?? GatewayWorkloads(gateway.selector, context)
+            known[gateway.selector] = workloads
             if workloads.labels.isEmpty {
                 findings.report(
                     .referenceNotFound, resource, path: "spec.selector",
@@ -42,14 +45,14 @@ extension Analyzer {
         for (resource, gateway) in context.gateways {
             for (index, server) in gateway.servers.enumerated() {
                 let mine = ServerClaim.all(of: server, in: resource)
-                let rivals = mine.flatMap { claims[$0] ?? [] }.filter { other in
+                let rivals = mine.lazy.flatMap { claims[$0] ?? [] }.filter { other in
                     other.gateway.id != resource.id && other.selector.mayMeet(gateway.selector)
                 }
-                let names = Set(rivals.map(\.gateway.id.fullName)).sorted()
+                let names = NameList(rivals.map(\.gateway.id.fullName))
                 guard !names.isEmpty else { continue }
                 findings.report(
                     .conflictingGateways, resource, path: "spec.servers[\(index)].hosts", line: server.line,
-                    "The same host on port \(server.port.number) is also claimed by Gateway \(names.joined(separator: ", ")). "
+                    "The same host on port \(server.port.number) is also claimed by Gateway \(names.text). "
                         + "Keep it in one of them, or give them different selectors.")
             }
         }
@@ -70,14 +73,14 @@ extension Analyzer {
             for (index, server) in gateway.servers.enumerated() {
                 guard let certificate = ServedCertificate(server) else { continue }
                 // As Istio: reported where this selector is the wider one of the two.
-                let others = (owners[certificate] ?? []).filter {
+                let others = (owners[certificate] ?? []).lazy.filter {
                     $0.gateway.id != resource.id && gateway.selector.isCarried(by: $0.selector)
                 }
-                let names = Set(others.map(\.gateway.id.fullName)).sorted()
+                let names = NameList(others.map(\.gateway.id.fullName))
                 guard !names.isEmpty else { continue }
                 findings.report(
                     .duplicateCertificate, resource, path: "spec.servers[\(index)].tls", line: server.line,
-                    "Gateway \(names.joined(separator: ", ")) serves the same certificate, so a browser may send requests for its "
+                    "Gateway \(names.text) serves the same certificate, so a browser may send requests for its "
                         + "hosts over this one's HTTP/2 connections and get 404. Serve these hosts from one Gateway, or use "
                         + "certificates of their own.")
             }
@@ -92,9 +95,9 @@ private struct GatewayWorkloads {
     /// Ports, and where those lead to, of all Services in front of them; empty when none is known.
     let servicePorts: Set<Int>
 
-    init(_ gateway: Gateway, _ context: AnalysisContext) {
-        let pods = context.pods(of: gateway)
-        let own = gateway.selector.isCarried(by: context.gatewayLabels) ? [context.gatewayLabels] : []
+    init(_ selector: [String: String], _ context: AnalysisContext) {
+        let pods = context.pods.carrying(selector)
+        let own = selector.isCarried(by: context.gatewayLabels) ? [context.gatewayLabels] : []
         labels = pods.map(\.metadata.labels) + own
         var ports: Set<Int> = []
         for (resource, service) in context.services where !service.selector.isEmpty {

@@ -35,7 +35,7 @@ extension Analyzer {
 extension AnalysisContext {
     /// Where a Gateway's Secrets may lie: with the pods it selects, else where Weir and Istio look for them.
     fileprivate func secretNamespaces(of gateway: Gateway, _ resource: Resource) -> [String] {
-        var namespaces = pods(of: gateway).map(\.id.namespace)
+        var namespaces = pods.carrying(gateway.selector).map(\.id.namespace)
         if namespaces.isEmpty {
             namespaces = [resource.id.namespace, options.gatewayNamespace]
             // Istio's own gateway lives there.

@@ -38,15 +38,17 @@ extension Analyzer {
         "service.PodPorts", "Pods behind Services that disagree about a port's protocol or number",
         inputs: [.pod, .service], codes: [.conflictingProtocols, .conflictingPorts]
     ) { context, findings in
-        var seen: Set<[String]> = []
-        let services = context.services.filter { !$0.spec.selector.isEmpty }
-        for pod in context.pods {
-            let mine = services.filter {
-                $0.resource.id.namespace == pod.id.namespace && $0.spec.selector.isCarried(by: pod.metadata.labels)
+        var behind: [ResourceID: [Int]] = [:]
+        for (place, service) in context.services.enumerated() where !service.spec.selector.isEmpty {
+            for pod in context.pods.carrying(service.spec.selector, in: service.resource.id.namespace) {
+                behind[pod.id, default: []].append(place)
             }
+        }
+        var seen: Set<[Int]> = []
+        for pod in context.pods.all {
             // Many pods of a workload are one finding.
-            guard mine.count > 1, seen.insert(mine.map(\.resource.id.fullName)).inserted else { continue }
-            reportConflicts(of: pod, behind: mine, &findings)
+            guard let services = behind[pod.id], services.count > 1, seen.insert(services).inserted else { continue }
+            reportConflicts(of: pod, behind: services.map { context.services[$0] }, &findings)
         }
     }
 

@@ -12,15 +12,16 @@ extension Analyzer {
         }
         struct Use {
             let resource: Resource
-            let exportTo: [String]
+            let scope: ExportScope
             let word: String
         }
         var uses: [Key: [Use]] = [:]
         for (resource, entry) in context.serviceEntries {
+            let scope = ExportScope(entry.exportTo, of: resource)
             for host in Set(entry.hosts.map({ $0.lowercased() })) {
                 for port in entry.ports {
                     let use = Use(
-                        resource: resource, exportTo: entry.exportTo, word: port.protocol.uppercased())
+                        resource: resource, scope: scope, word: port.protocol.uppercased())
                     uses[Key(host: host, port: port.number), default: []].append(use)
                 }
             }
@@ -28,19 +29,15 @@ extension Analyzer {
         for (resource, entry) in context.serviceEntries {
             for (index, port) in entry.ports.enumerated() {
                 let word = port.protocol.uppercased()
-                let rivals = Set(entry.hosts.map { $0.lowercased() }).flatMap {
-                    uses[Key(host: $0, port: port.number)] ?? []
-                }
-                .filter { other in
-                    other.resource.id != resource.id && other.word != word
-                        && ExportScope(other.exportTo, of: other.resource).meets(
-                            ExportScope(entry.exportTo, of: resource))
-                }
-                let names = Set(rivals.map { "\($0.resource.id.fullName) (\($0.word))" }).sorted()
+                let scope = ExportScope(entry.exportTo, of: resource)
+                let rivals = Set(entry.hosts.map { $0.lowercased() }).lazy
+                    .flatMap { uses[Key(host: $0, port: port.number)] ?? [] }
+                    .filter { $0.word != word && $0.resource.id != resource.id && $0.scope.meets(scope) }
+                let names = NameList(rivals.map { "\($0.resource.id.fullName) (\($0.word))" })
                 guard !names.isEmpty else { continue }
                 findings.report(
                     .conflictingEntryProtocols, resource, path: "spec.ports[\(index)].protocol",
-                    "Port \(port.number) is \(word) here and something else in \(names.joined(separator: ", ")) for the same host; "
+                    "Port \(port.number) is \(word) here and something else in \(names.text) for the same host; "
                         + "only the oldest counts. Write the same protocol in all of them.")
             }
         }
@@ -55,7 +52,7 @@ extension Analyzer {
             guard let selector = entry.workloadSelector, !selector.isEmpty else { continue }
             let namespace = resource.id.namespace
             let isMatched =
-                context.pods.contains { $0.id.namespace == namespace && selector.isCarried(by: $0.metadata.labels) }
+                !context.pods.carrying(selector, in: namespace).isEmpty
                 || context.workloadEntries.contains {
                     $0.resource.id.namespace == namespace
                         && selector.isCarried(by: $0.resource.metadata.labels.merging($0.spec.labels) { $1 })

@@ -46,11 +46,14 @@ extension Analyzer {
         for (resource, service) in bound {
             let scope = ExportScope(service.exportTo, of: resource)
             for host in context.fullHosts(of: service, in: resource).sorted() {
-                let others = (owners[host] ?? []).filter { $0.resource.id != resource.id && $0.scope.meets(scope) }
-                guard !others.isEmpty else { continue }
+                let others = (owners[host] ?? []).lazy.filter {
+                    $0.resource.id != resource.id && $0.scope.meets(scope)
+                }
+                let names = NameList(others.map(\.resource.id.fullName))
+                guard !names.isEmpty else { continue }
                 findings.report(
                     .meshHostConflict, resource, path: "spec.hosts",
-                    "\(host) is also a host of \(others.map(\.resource.id.fullName).joined(separator: ", ")). In the mesh "
+                    "\(host) is also a host of \(names.text). In the mesh "
                         + "VirtualServices of a host do not merge: one of them counts. Join them into one.")
             }
         }
@@ -93,12 +96,13 @@ extension Analyzer {
             for (index, route) in service.http.enumerated() {
                 for (place, entry) in route.route.enumerated() where (entry.destination.subset ?? "").isEmpty {
                     let host = context.options.qualified(entry.destination.host, namespace: resource.id.namespace)
-                    let others = (splits[host] ?? []).filter { $0.id != resource.id }
-                    guard !others.isEmpty else { continue }
+                    let others = (splits[host] ?? []).lazy.filter { $0.id != resource.id }
+                    let names = NameList(others.map(\.id.fullName))
+                    guard !names.isEmpty else { continue }
                     findings.report(
                         .routeRulesNotAffected, resource,
                         path: "spec.http[\(index)].route[\(place)].destination", line: entry.line,
-                        "The subsets that \(others.map(\.id.fullName).joined(separator: ", ")) splits \(host) into have no effect on "
+                        "The subsets that \(names.text) splits \(host) into have no effect on "
                             + "requests that come through a Gateway. Name the subsets here.")
                 }
             }

@@ -1,5 +1,5 @@
 import Glibc
-package import WeirCompiler
+import WeirCompiler
 import WeirConfig
 import WeirSources
 
@@ -25,7 +25,8 @@ package struct AnalysisOptions: Sendable {
     package var ignoresUnknown = false
     /// Where a document names no namespace.
     package var namespace = "default"
-    package var compiler = CompilerOptions(workers: 1)
+    /// Who the gateway is to the resources, as `weir serve` is told.
+    package var binding = BindingOptions()
 
     package init() {}
 }
@@ -70,7 +71,7 @@ package struct ConfigurationAnalysis {
     // MARK: Finding
 
     private func find(in delivery: Delivery) -> [Diagnostic] {
-        let compiler = Compiler(options: options.compiler)
+        let compiler = Compiler(options: options.binding.compilerOptions(workers: 1))
         let compilation = compiler.compile(delivery.resources)
         let known = delivery.diagnostics + compilation.diagnostics
         let found = compiler.analyze(delivery.resources, unixSeconds: SystemClock.unix)
@@ -155,33 +156,38 @@ extension AnalysisMessage {
 enum FindingFamily {
     /// Those of `found` that nothing in `known` tells already, each once.
     static func news(in found: [Diagnostic], besides known: [Diagnostic]) -> [Diagnostic] {
-        var paths: [Key: [String]] = [:]
-        for diagnostic in known { paths[Key(diagnostic), default: []].append(diagnostic.path) }
+        var told: Set<Field> = []
+        // Fields with something in them that is told of.
+        var around: Set<Field> = []
+        for diagnostic in known {
+            told.insert(Field(diagnostic, diagnostic.path))
+            for path in outer(diagnostic.path) { around.insert(Field(diagnostic, path)) }
+        }
         var seen: Set<Diagnostic> = []
         return found.filter { diagnostic in
-            let isKnown = (paths[Key(diagnostic)] ?? []).contains {
-                isWithin(diagnostic.path, $0) || isWithin($0, diagnostic.path)
-            }
+            let isKnown =
+                around.contains(Field(diagnostic, diagnostic.path))
+                || ([diagnostic.path] + outer(diagnostic.path)).contains { told.contains(Field(diagnostic, $0)) }
             return !isKnown && seen.insert(diagnostic).inserted
         }
     }
 
-    private struct Key: Hashable {
+    private struct Field: Hashable {
         let code: DiagnosticCode
         let resource: ResourceID?
+        let path: String
 
-        init(_ diagnostic: Diagnostic) {
+        init(_ diagnostic: Diagnostic, _ path: String) {
             // A match that is reached by nobody may be told as either.
             code = diagnostic.code == .ineffectiveMatch ? .unreachableRule : diagnostic.code
             resource = diagnostic.resource
+            self.path = path
         }
     }
 
-    /// Whether a field lies within another, or is it.
-    private static func isWithin(_ path: String, _ outer: String) -> Bool {
-        guard path.hasPrefix(outer) else { return false }
-        let next = path.dropFirst(outer.count).first
-        return next == nil || next == "." || next == "["
+    /// The fields a field lies in: `spec`, `spec.http` and `spec.http[0]` of `spec.http[0].match`.
+    private static func outer(_ path: String) -> [String] {
+        path.indices.filter { path[$0] == "." || path[$0] == "[" }.map { String(path[..<$0]) }
     }
 }
 
