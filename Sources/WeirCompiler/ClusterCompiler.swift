@@ -39,6 +39,8 @@ struct DestinationAnswer {
     /// `outbound|<port>|<subset>|<fqdn>`, also when there is no such cluster.
     let name: String
     let port: Int
+    /// What a route there makes its keys of.
+    var hash: TrafficPolicy.ConsistentHash?
     var problem: Problem?
     /// There is a problem, but for a while requests still go where they went (see `RetainedClusters`).
     var isRetained = false
@@ -74,6 +76,8 @@ final class ClusterCompiler {
     private var identities: [Identity] = []
     private var idsByHost: [String: [Int32]] = [:]
     private var plans: [ClusterPlan?] = []
+    /// What routes there last made their keys of.
+    private var hashes: [TrafficPolicy.ConsistentHash?] = []
     /// The plan may no longer be right.
     private var isStale: [Bool] = []
     /// How many virtual hosts lead there.
@@ -171,7 +175,10 @@ final class ClusterCompiler {
         let id = intern(
             Identity(host: host, namespace: service.namespace, port: port, subset: request.subset, name: name))
         retained.isBack(id)
-        return DestinationAnswer(clusterID: id, name: name, port: port, ambiguousPorts: ambiguous)
+        let rule = rules.rule(for: host, namespace: service.namespace)
+        let hash = rule?.hash(subset: request.subset, namedPort: request.port)
+        hashes[Int(id)] = hash
+        return DestinationAnswer(clusterID: id, name: name, port: port, hash: hash, ambiguousPorts: ambiguous)
     }
 
     private struct NotFound: Error {
@@ -221,8 +228,8 @@ final class ClusterCompiler {
                 && retained.keeps(id)
         }
         return DestinationAnswer(
-            clusterID: id ?? -1, name: Self.name(host, port, request.subset), port: port, problem: problem,
-            isRetained: id != nil, ambiguousPorts: ambiguous)
+            clusterID: id ?? -1, name: Self.name(host, port, request.subset), port: port,
+            hash: id.flatMap { hashes[Int($0)] }, problem: problem, isRetained: id != nil, ambiguousPorts: ambiguous)
     }
 
     private static func name(_ host: String, _ port: Int, _ subset: String?) -> String {
@@ -237,6 +244,7 @@ final class ClusterCompiler {
         idsByHost[identity.host, default: []].append(id)
         identities.append(identity)
         plans.append(nil)
+        hashes.append(nil)
         isStale.append(true)
         uses.append(0)
         return id
@@ -284,7 +292,7 @@ final class ClusterCompiler {
             isStale[id] = false
             let spec = spec(of: id)
             if plan.spec == spec { return false }
-            plans[id] = ClusterPlan(id: Int32(id), spec: spec)
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec, replacing: plan)
         } else {
             isStale[id] = false
             plans[id] = ClusterPlan(id: Int32(id), spec: spec(of: id))
@@ -304,11 +312,7 @@ final class ClusterCompiler {
         let subset = identity.subset.flatMap { rule?.subset(named: $0) }
         resolved.place(service, port: identity.port, labels: subset?.labels ?? [:], cluster: id, into: &spec)
         let policy = EffectivePolicy(rule?.trafficPolicy, subset: subset?.trafficPolicy, port: identity.port)
-        switch policy.loadBalancer?.simple {
-        case .roundRobin: spec.balancer = .roundRobin
-        case .random: spec.balancer = .random
-        case .leastRequest, .passthrough, nil: spec.balancer = .leastRequest
-        }
+        spec.balancer = BalancerPolicy(policy.loadBalancer)
         if let milliseconds = policy.connectionPool?.connectTimeoutMilliseconds {
             spec.connectTimeoutMilliseconds = milliseconds
         }

@@ -140,28 +140,3 @@ struct DestinationRules {
         return rules.star.first(where: isUsable)
     }
 }
-
-/// The blocks in force for one cluster.
-struct EffectivePolicy: Equatable {
-    var loadBalancer: TrafficPolicy.LoadBalancer?
-    var connectionPool: TrafficPolicy.ConnectionPoolSettings?
-
-    /// Reduces the rule's policy to the port, then lays the subset's over it, block by block (semantics 4.2).
-    init(_ policy: TrafficPolicy?, subset: TrafficPolicy?, port: Int) {
-        (loadBalancer, connectionPool) = (policy?.loadBalancer, policy?.connectionPool)
-        if let entry = Self.entry(policy, port) {
-            // What a port's entry leaves out falls to the defaults, not to the policy around it.
-            (loadBalancer, connectionPool) = (entry.loadBalancer, entry.connectionPool)
-        }
-        if let entry = Self.entry(subset, port) {
-            (loadBalancer, connectionPool) = (entry.loadBalancer, entry.connectionPool)
-        } else {
-            loadBalancer = subset?.loadBalancer ?? loadBalancer
-            connectionPool = subset?.connectionPool ?? connectionPool
-        }
-    }
-
-    private static func entry(_ policy: TrafficPolicy?, _ port: Int) -> TrafficPolicy.PortTrafficPolicy? {
-        policy?.portLevelSettings.first { $0.port == port }
-    }
-}

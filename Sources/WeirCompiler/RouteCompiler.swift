@@ -17,8 +17,12 @@ struct TranslatedRoutes {
 struct ResolvedDestination {
     let request: DestinationRequest
     let clusterID: Int32
+    let hash: TrafficPolicy.ConsistentHash?
 
-    func holds(_ clusters: ClusterCompiler) -> Bool { clusters.resolve(request).clusterID == clusterID }
+    func holds(_ clusters: ClusterCompiler) -> Bool {
+        let answer = clusters.resolve(request)
+        return answer.clusterID == clusterID && answer.hash == hash
+    }
 }
 
 /// VirtualServices to routes (semantics 3.4).
@@ -41,17 +45,20 @@ struct RouteCompiler {
         for rule in service.rules where !rule.http.route.isEmpty && !ended {
             let http = rule.http
             let destinations = destinations(of: rule, entrance, clusters, &resolved)
+            let hashing = RouteHashing(resolved.suffix(http.route.count), weights: http.route.map(\.weight))
             if http.match.isEmpty {
-                routes.append(
-                    RouteSpec(conditions: [], destinations: destinations, origin: origin(rule, nil)))
+                var route = RouteSpec(conditions: [], destinations: destinations, origin: origin(rule, nil))
+                route.take(hashing)
+                routes.append(route)
                 ended = true
             }
             for (place, match) in http.match.enumerated() where !ended && applies(match, of: rule, at: entrance) {
                 do throws(MatchCompiler.Malformed) {
                     let conditions = try matches.conditions(of: match)
-                    routes.append(
-                        RouteSpec(
-                            conditions: conditions, destinations: destinations, origin: origin(rule, match)))
+                    var route = RouteSpec(
+                        conditions: conditions, destinations: destinations, origin: origin(rule, match))
+                    route.take(hashing)
+                    routes.append(route)
                     ended = match.isCatchAll
                 } catch {
                     service.reportPattern(
@@ -83,7 +90,7 @@ struct RouteCompiler {
         rule.http.route.map { entry in
             let request = DestinationRequest(entry.destination, namespace: rule.namespace, serverPort: entrance.port)
             let answer = clusters.resolve(request)
-            resolved.append(ResolvedDestination(request: request, clusterID: answer.clusterID))
+            resolved.append(ResolvedDestination(request: request, clusterID: answer.clusterID, hash: answer.hash))
             return RouteSpec.Destination(
                 clusterID: answer.clusterID, weight: UInt32(clamping: entry.weight ?? 0), clusterName: answer.name)
         }
@@ -124,8 +131,10 @@ final class CompiledHost {
         let answer = clusters.resolve(fallback)
         let destination = RouteSpec.Destination(clusterID: answer.clusterID, weight: 1, clusterName: answer.name)
         let origin = RouteOrigin(resource: "", file: "", line: 0, name: "default")
-        plan = VirtualHostPlan(routes: [RouteSpec(conditions: [], destinations: [destination], origin: origin)])
-        resolved = [ResolvedDestination(request: fallback, clusterID: answer.clusterID)]
+        resolved = [ResolvedDestination(request: fallback, clusterID: answer.clusterID, hash: answer.hash)]
+        var route = RouteSpec(conditions: [], destinations: [destination], origin: origin)
+        route.take(RouteHashing(resolved[...], weights: [nil]))
+        plan = VirtualHostPlan(routes: [route])
         self.fallback = fallback
         resolutionVersion = clusters.version
     }

@@ -50,6 +50,17 @@ package final class TestSocket: Sendable {
         self.init(adopting: fd)
     }
 
+    /// The port at this end.
+    package var localPort: Int {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        precondition(status == 0, "a socket without an address")
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
     package func send(_ text: String) throws { try send(Array(text.utf8)) }
 
     package func send(_ bytes: [UInt8]) throws {

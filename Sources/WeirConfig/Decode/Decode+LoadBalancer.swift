@@ -12,7 +12,7 @@ extension TrafficPolicy.LoadBalancer {
     init(_ reader: FieldReader) {
         var fields = reader
         readSimple(&fields)
-        if let hash = fields.unserved("consistentHash", "LEAST_REQUEST is used instead") {
+        if let hash = fields.take("consistentHash") {
             fields.take("simple")?.refuse("A load balancer is either simple or consistentHash. Keep one of them.")
             consistentHash = hash.mapping().map(TrafficPolicy.ConsistentHash.init)
         }
@@ -33,7 +33,9 @@ extension TrafficPolicy.LoadBalancer {
         case .passthrough:
             simple = .passthrough
             value.warn(
-                .fieldNotHonoured, "PASSTHROUGH is not acted on by this version; LEAST_REQUEST is used instead.")
+                .notApplicable,
+                "PASSTHROUGH sends a request where its client was going, which is the gateway: every request is answered with 503. "
+                    + "Write another algorithm.")
         case .leastConnection:
             value.warn(.deprecated, "LEAST_CONN is deprecated. Write LEAST_REQUEST, which is the same.")
         case nil, .unspecified, .leastRequest: break

@@ -70,46 +70,6 @@ extension HotLoop {
         precondition(route >= 0, "no route was found")
         return UInt64(route)
     }
-
-    /// Choosing a destination by weight, and an endpoint of its cluster.
-    static func picks() -> [HotLoop] {
-        let destinations = [("stable", 90), ("canary", 10)].enumerated().map { id, destination in
-            RouteSpec.Destination(clusterID: Int32(id), weight: UInt32(destination.1), clusterName: destination.0)
-        }
-        let plan = VirtualHostPlan(routes: [RouteSpec(conditions: [], destinations: destinations)])
-        let weighted = HotLoop(name: "pick destination, 2 weights") { repetitions in
-            var random = FastRandom(seed: 1)
-            var sum: UInt64 = 0
-            for _ in 0..<repetitions { sum &+= UInt64(plan.pick(route: 0, random: random.next())) }
-            return sum
-        }
-        return [
-            weighted, endpoint("pick endpoint, 3 of equal weight, least request", .leastRequest, weights: [1, 1, 1]),
-            endpoint("pick endpoint, 3 of other weights, least request", .leastRequest, weights: [1, 2, 3]),
-            endpoint("pick endpoint, 3 of other weights, round robin", .roundRobin, weights: [1, 2, 3]),
-        ]
-    }
-
-    private static func endpoint(_ name: String, _ policy: BalancerPolicy, weights: [UInt32]) -> HotLoop {
-        var spec = ClusterSpec(name: "outbound|80||origin.example.com")
-        spec.balancer = policy
-        spec.endpoints = weights.enumerated().map { index, weight in
-            ClusterSpec.Endpoint(.ipv4(UInt32(bigEndian: 0xc000_0201 + UInt32(index))), port: 80, weight: weight)
-        }
-        let host = ServerHost(loop: Loop())
-        let cluster = Cluster(host: host, plan: ClusterPlan(id: 0, spec: spec))
-        return HotLoop(name: name) { repetitions in
-            withExtendedLifetime(host) {
-                var random = FastRandom(seed: 1)
-                var sum: UInt64 = 0
-                for _ in 0..<repetitions {
-                    guard let endpoint = cluster.pick(&random) else { preconditionFailure("no endpoint was found") }
-                    sum &+= UInt64(endpoint._withUnsafeGuaranteedRef { $0.weight })
-                }
-                return sum
-            }
-        }
-    }
 }
 
 extension RegexSet {
@@ -131,7 +91,7 @@ extension HeaderField {
 }
 
 extension RouteSpec {
-    fileprivate init(conditions: [MatchCondition], destinations: [Destination]? = nil) {
+    init(conditions: [MatchCondition], destinations: [Destination]? = nil) {
         let one = [Destination(clusterID: 0, weight: 1, clusterName: "origin")]
         self.init(
             conditions: conditions, destinations: destinations ?? one,

@@ -70,6 +70,8 @@ class ServerStream: MessageStream {
     var requestHead: RequestHead { isAbstract() }
     /// Bytes the current answer's head took on the wire; 0 before it was sent.
     var sentHeadBytes: Int { isAbstract() }
+    /// Both ends of the client's connection as text, the client's first; asks the kernel once a connection.
+    var addresses: (client: LogAddress?, own: LogAddress?) { (nil, nil) }
     /// The sink is done with this stream: the answer is complete, or was reset.
     func exchangeEnded() { isAbstract() }
 }
@@ -103,6 +105,7 @@ extension Borrowed where Object: ServerStream {
     var downstream: DownstreamInfo { with { $0.downstream } }
     var requestHead: RequestHead { with { $0.requestHead } }
     var sentHeadBytes: Int { with { $0.sentHeadBytes } }
+    var addresses: (client: LogAddress?, own: LogAddress?) { with { $0.addresses } }
     func exchangeEnded() { with { $0.exchangeEnded() } }
 }
 

@@ -302,6 +302,10 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         return currentHead
     }
 
+    override var addresses: (client: LogAddress?, own: LogAddress?) {
+        (connection.peerText(client.peer), connection.localText)
+    }
+
     override var isCongested: Bool {
         guard connection.isCongested else { return false }
         connection.noteCongestion()

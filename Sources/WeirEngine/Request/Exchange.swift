@@ -24,6 +24,8 @@ final class Exchange: MessageSink {
     private var isReported = false
     /// What its line in the access log needs and would be gone by then.
     private var capture = LogCapture()
+    /// Borrows from `pinned`.
+    private var affinity = Affinity()
 
     init(worker: Worker) {
         self.worker = worker
@@ -112,6 +114,7 @@ final class Exchange: MessageSink {
         let upstreamMilliseconds = (loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
         worker.stampResponse(head, upstreamMilliseconds: upstreamMilliseconds)
+        affinity.addCookies(to: head)
         captureHeaders(head)
         stream.send(.response(head, last: last))
         record.responseHeadBytes = UInt64(stream.sentHeadBytes)
@@ -129,7 +132,7 @@ final class Exchange: MessageSink {
         }
         self.pinned = pinned
         var routeName = UnsafeRawBufferPointer(start: nil, count: 0)
-        let selection = RouteSelection.select(head, stream.downstream, pinned, worker, &routeName)
+        let selection = RouteSelection.select(head, stream.downstream, pinned, worker, &routeName, &affinity)
         captureRoute(routeName)
         // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
         ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
@@ -144,7 +147,9 @@ final class Exchange: MessageSink {
 
     private func send(_ head: RequestHead, last: Bool, to cluster: Cluster) {
         record.clusterID = cluster.id
-        guard let endpoint = cluster.pick(&worker.random) else { return answer(.noHealthyUpstream) }
+        guard let stream else { return }
+        let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
+        guard let endpoint = cluster.pick(key: key, &worker.random) else { return answer(.noHealthyUpstream) }
         let leased = endpoint._withUnsafeGuaranteedRef { endpoint -> Borrowed<ClientStream>? in
             endpoint.requestBegan()
             self.endpoint = Borrowed(endpoint)

@@ -31,13 +31,27 @@ package struct ClusterSpec: Sendable, Hashable {
     package init(name: String) {
         self.name = name
     }
+
+    /// Whether keys lead to the same endpoints.
+    func isBalanced(as other: ClusterSpec) -> Bool {
+        balancer == other.balancer
+            && endpoints.elementsEqual(other.endpoints) {
+                $0.target == $1.target && $0.port == $1.port && $0.weight == $1.weight
+            }
+    }
 }
 
-/// How an endpoint is chosen (Istio: `loadBalancer.simple`).
-package enum BalancerPolicy: UInt8, Sendable, Hashable {
+/// How an endpoint is chosen (Istio: `loadBalancer`).
+package enum BalancerPolicy: Sendable, Hashable {
     case leastRequest
     case roundRobin
     case random
+    /// Where the client was going, and that is the gateway: there is no endpoint to choose.
+    case passthrough
+    /// By a key of the request, over a ring of at least so many points.
+    case ringHash(minimumSize: Int)
+    /// By a key of the request, through a table of so many slots.
+    case maglev(size: Int)
 }
 
 /// One endpoint of a cluster on the hot path.
@@ -64,24 +78,25 @@ package final class ClusterPlan: @unchecked Sendable {
     let endpoints: UnsafePointer<EndpointPlan>
     let endpointCount: Int
     let balancer: BalancerPolicy
-    /// All endpoints weigh the same.
-    let hasEqualWeights: Bool
     let connectTimeoutMilliseconds: Int
     let idleTimeoutMilliseconds: Int
+    /// Where requests with a key go; `nil` for a policy that looks at none.
+    let affinity: AffinityTable?
     /// The name's bytes, for logs and metrics.
     let name: UnsafeRawBufferPointer
     private let arena: UnsafeMutablePointer<UInt8>
 
-    package init(id: Int32, spec: ClusterSpec) {
+    /// What was built for the plan this one `replaces` is used again where it is the same.
+    package init(id: Int32, spec: ClusterSpec, replacing former: ClusterPlan? = nil) {
         self.id = id
         self.spec = spec
         balancer = spec.balancer
         connectTimeoutMilliseconds = spec.connectTimeoutMilliseconds
         idleTimeoutMilliseconds = spec.idleTimeoutMilliseconds
-        hasEqualWeights = spec.endpoints.allSatisfy { $0.weight == spec.endpoints[0].weight }
+        let served = spec.balancer == .passthrough ? [] : spec.endpoints
 
         // A unix endpoint's text is its path: one copy serves both.
-        let texts = spec.endpoints.map { Self.text($0) }
+        let texts = served.map { Self.text($0) }
         let size = texts.reduce(spec.name.utf8.count) { $0 + $1.utf8.count }
         let arena = UnsafeMutablePointer<UInt8>.allocate(capacity: max(size, 1))
         var used = 0
@@ -96,7 +111,7 @@ package final class ClusterPlan: @unchecked Sendable {
         let stored = store(spec.name)
         name = UnsafeRawBufferPointer(start: stored.start, count: stored.count)
         let plans = UnsafeMutablePointer<EndpointPlan>.allocate(capacity: max(texts.count, 1))
-        for (index, endpoint) in spec.endpoints.enumerated() {
+        for (index, endpoint) in served.enumerated() {
             let text = store(texts[index])
             (plans + index).initialize(
                 to: EndpointPlan(
@@ -107,6 +122,15 @@ package final class ClusterPlan: @unchecked Sendable {
         self.arena = arena
         endpoints = UnsafePointer(plans)
         endpointCount = texts.count
+        if let former, former.spec.isBalanced(as: spec) {
+            affinity = former.affinity
+        } else {
+            affinity = AffinityTable(
+                spec.balancer,
+                served.indices.map {
+                    AffinityTable.Place(key: texts[$0], weight: max(served[$0].weight, 1), index: UInt32($0))
+                })
+        }
     }
 
     deinit {

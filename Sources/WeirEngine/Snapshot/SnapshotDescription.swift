@@ -91,6 +91,9 @@ extension ClusterPlan {
             case .leastRequest: "LEAST_REQUEST"
             case .roundRobin: "ROUND_ROBIN"
             case .random: "RANDOM"
+            case .passthrough: "PASSTHROUGH"
+            case .ringHash: "RING_HASH"
+            case .maglev: "MAGLEV"
             }
         return SnapshotDescription.Cluster(
             id: Int(id), name: spec.name, balancer: policy,

@@ -19,6 +19,10 @@ package struct RouteSpec: Sendable {
     package var conditions: [MatchCondition]
     package var destinations: [Destination]
     package var origin: RouteOrigin
+    /// What a request's key is made of where its cluster goes by keys; of all destinations, in order (semantics 4.2).
+    package var hashPolicies: [HashPolicy] = []
+    /// The only destination goes by keys, so an attempt is not steered away from endpoints tried before.
+    package var repeatsEndpoints = false
 
     package init(conditions: [MatchCondition], destinations: [Destination], origin: RouteOrigin) {
         self.conditions = conditions
@@ -60,6 +64,10 @@ struct RoutePlan {
     var totalWeight: UInt64
     /// Its name for the access log, in the host's arena.
     var name: UnsafeRawBufferPointer
+    /// Number of its hash policies in the host's table, or -1: most routes have none.
+    var hashing: Int32
+    /// As in `RouteSpec`.
+    var repeatsEndpoints: Bool
 }
 
 /// A weighted destination on the hot path.
@@ -86,6 +94,7 @@ package final class VirtualHostPlan: @unchecked Sendable {
     private let destinations: UnsafePointer<DestinationPlan>
     /// The routes' names, one behind the other.
     private let names: UnsafePointer<UInt8>
+    private let hashing: HashPolicyTable
     /// As stated, for logs and dumps.
     package let specs: [RouteSpec]
 
@@ -99,6 +108,7 @@ package final class VirtualHostPlan: @unchecked Sendable {
         var flat: [DestinationPlan] = []
         let names = UnsafeMutablePointer<UInt8>.copy(of: specs.flatMap { Array($0.origin.name.utf8) })
         var namesUsed = 0
+        var hashed: [[HashPolicy]] = []
         let plans = UnsafeMutablePointer<RoutePlan>.allocate(capacity: max(specs.count, 1))
         for (index, spec) in specs.enumerated() {
             let first = flat.count
@@ -113,9 +123,12 @@ package final class VirtualHostPlan: @unchecked Sendable {
             (plans + index).initialize(
                 to: RoutePlan(
                     action: .forward, firstDestination: Int32(first), destinationCount: Int32(flat.count - first),
-                    totalWeight: total, name: name))
+                    totalWeight: total, name: name, hashing: spec.hashPolicies.isEmpty ? -1 : Int32(hashed.count),
+                    repeatsEndpoints: spec.repeatsEndpoints))
+            if !spec.hashPolicies.isEmpty { hashed.append(spec.hashPolicies) }
         }
         self.names = UnsafePointer(names)
+        hashing = HashPolicyTable(hashed)
         routes = UnsafePointer(plans)
         destinations = UnsafePointer(UnsafeMutablePointer.copy(of: flat))
     }
@@ -166,6 +179,12 @@ package final class VirtualHostPlan: @unchecked Sendable {
 
     /// A route's name, or nothing; valid while the plan lives.
     func name(of route: Int32) -> UnsafeRawBufferPointer { routes[Int(route)].name }
+
+    /// What the keys of a route's requests are made of; valid while the plan lives.
+    func hashPolicies(of route: Int32) -> HashPolicies {
+        let number = routes[Int(route)].hashing
+        return number < 0 ? HashPolicies(start: nil, count: 0) : hashing[number]
+    }
 
     /// Where a route was written.
     package func origin(of route: Int32) -> RouteOrigin { specs[Int(route)].origin }

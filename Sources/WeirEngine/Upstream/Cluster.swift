@@ -14,18 +14,21 @@ final class Cluster {
         self.host = host
         self.plan = plan
         id = plan.id
-        balancer = Balancer(.random, weights: [], random: &host.random)
+        balancer = Balancer(plan, random: &host.random)
         rebuild(keeping: [:])
     }
 
-    /// An endpoint for one attempt, or `nil` when the cluster has none.
+    /// Requests go by the key their route makes of them (see `Affinity`).
+    private(set) var usesKeys = false
+
+    /// An endpoint for one attempt, or `nil` when the cluster has none; `key` counts where the cluster `usesKeys`.
     ///
     /// Borrowed; whoever sends it a request says so with `requestBegan`.
-    func pick(_ random: inout FastRandom) -> Unmanaged<Endpoint>? {
+    func pick(key: UInt64, _ random: inout FastRandom) -> Unmanaged<Endpoint>? {
         switch endpoints.count {
         case 0: nil
         case 1: endpoints[0]
-        default: endpoints[balancer.pick(endpoints, &random)]
+        default: endpoints[balancer.pick(endpoints, key: key, &random)]
         }
     }
 
@@ -66,7 +69,8 @@ final class Cluster {
         }
         for endpoint in left.values { endpoint.leave() }
         endpoints = EndpointList(list)
-        balancer = Balancer(plan.balancer, weights: list.map(\.weight), random: &host.random)
+        balancer = Balancer(plan, random: &host.random)
+        usesKeys = plan.affinity != nil
     }
 
     /// The cluster has left the configuration: idle connections close, busy ones end with their requests.

@@ -94,8 +94,6 @@ import WeirConfig
     ]
 
     private static let destinationRules: [Case] = [
-        policy("loadBalancer.simple", "PASSTHROUGH"),
-        policy("loadBalancer.consistentHash", "{useSourceIp: true}"),
         policy("loadBalancer.localityLbSetting", "{enabled: true}"),
         policy("loadBalancer.zoneAwareLbSetting", "{enabled: true}"),
         policy("loadBalancer.warmup", "{duration: 1s}"),

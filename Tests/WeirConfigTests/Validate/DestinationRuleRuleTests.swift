@@ -40,7 +40,8 @@ import WeirConfig
         Rule(
             "a hash", policy("loadBalancer: {consistentHash: {useSourceIp: true}}")),
         Rule(
-            "passed through", policy("loadBalancer: {simple: PASSTHROUGH}")),
+            "passed through", policy("loadBalancer: {simple: PASSTHROUGH}"),
+            ["warning WEIR0009 6 spec.trafficPolicy.loadBalancer.simple"]),
         Rule(
             "a port without number", policy("portLevelSettings: [{loadBalancer: {simple: RANDOM}}]"),
             ["error 6 spec.trafficPolicy.portLevelSettings[0].port.number"]),

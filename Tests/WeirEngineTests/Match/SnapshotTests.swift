@@ -61,7 +61,6 @@ import Testing
         // Endpoints borrow from their plans.
         defer { withExtendedLifetime((plan, twin)) {} }
         #expect(plan.endpointCount == 2)
-        #expect(!plan.hasEqualWeights)
         let endpoint = plan.endpoints[1]
         #expect(String(decoding: endpoint.textBytes, as: UTF8.self) == text)
         #expect(endpoint.address.text == text)

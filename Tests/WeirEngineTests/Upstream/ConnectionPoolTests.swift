@@ -17,7 +17,7 @@ import Testing
         let pinned = try #require(gateway.worker.pinCurrent())
         let cluster = try #require(gateway.worker.cluster(0, pinned)).takeUnretainedValue()
         gateway.worker.unpin(pinned)
-        let pool = try #require(cluster.pick(&random)).takeUnretainedValue().pool
+        let pool = try #require(cluster.pick(key: 0, &random)).takeUnretainedValue().pool
         // Connections whose request went away before they were established; the kernel accepts them all.
         let sink = Sink()
         var leased: [Borrowed<ClientStream>] = []

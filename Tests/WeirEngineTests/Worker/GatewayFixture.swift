@@ -18,7 +18,7 @@ final class GatewayFixture: Sendable {
     }
 
     init(
-        origins: [Int], workers: Int = 1, configure: (inout ClusterSpec) -> Void = { _ in },
+        origins: [Int], workers: Int = 1, hash: [HashPolicy] = [], configure: (inout ClusterSpec) -> Void = { _ in },
         options adjust: (inout EngineOptions) -> Void = { _ in }
     ) throws {
         var options = EngineOptions()
@@ -32,7 +32,7 @@ final class GatewayFixture: Sendable {
         for _ in 0..<20 {
             let candidate = try Self.freePort()
             last = try Self.publish(
-                engine, try Self.snapshot(listeners: [candidate], origins: origins, configure: configure))
+                engine, try Self.snapshot(listeners: [candidate], origins: origins, hash: hash, configure: configure))
             if last.isEmpty {
                 port = candidate
                 return
@@ -44,7 +44,8 @@ final class GatewayFixture: Sendable {
     deinit { engine.stop() }
 
     static func snapshot(
-        generation: UInt64 = 1, listeners: [Int], origins: [Int], configure: (inout ClusterSpec) -> Void = { _ in }
+        generation: UInt64 = 1, listeners: [Int], origins: [Int], hash: [HashPolicy] = [],
+        configure: (inout ClusterSpec) -> Void = { _ in }
     ) throws -> Snapshot {
         var spec = ClusterSpec(name: "outbound|80||origin.default.svc.cluster.local")
         spec.balancer = .roundRobin
@@ -53,10 +54,12 @@ final class GatewayFixture: Sendable {
         }
         configure(&spec)
         func route(_ conditions: [MatchCondition], _ cluster: Int32) -> RouteSpec {
-            RouteSpec(
+            var route = RouteSpec(
                 conditions: conditions,
                 destinations: [RouteSpec.Destination(clusterID: cluster, weight: 1, clusterName: spec.name)],
                 origin: RouteOrigin(resource: "VirtualService default/test", file: "test", line: 1))
+            route.hashPolicies = hash
+            return route
         }
         let routes = [
             route([MatchCondition(.path, .exact("/missing-cluster"))], -1),

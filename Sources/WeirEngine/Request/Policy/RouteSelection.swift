@@ -5,10 +5,10 @@ enum RouteSelection {
     case noCluster
     case cluster(Unmanaged<Cluster>)
 
-    /// `routeName` is set to the route's name, which lives as long as the snapshot.
+    /// `routeName` is set to the route's name and `affinity` begun with its policies, which live as long as the snapshot.
     static func select(
         _ head: RequestHead, _ downstream: DownstreamInfo, _ pinned: Borrowed<PinnedSnapshot>, _ worker: Worker,
-        _ routeName: inout UnsafeRawBufferPointer
+        _ routeName: inout UnsafeRawBufferPointer, _ affinity: inout Affinity
     ) -> RouteSelection {
         guard let listener = worker.listenerPlan(downstream.listener),
             let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority) })
@@ -21,6 +21,7 @@ enum RouteSelection {
             let route = plan.next(after: -1, &query)
             guard route >= 0 else { return .noRoute }
             routeName = plan.name(of: route)
+            affinity.begin(plan.hashPolicies(of: route))
             let id = plan.pick(route: route, random: worker.random.next())
             guard id >= 0, let cluster = worker.cluster(id, pinned) else { return .noCluster }
             return .cluster(cluster)

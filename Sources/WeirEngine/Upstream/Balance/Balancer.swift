@@ -1,23 +1,43 @@
 /// The load balancing of one cluster in one worker: a closed set of algorithms, so that a pick is a switch and no call through a table.
 struct Balancer: ~Copyable {
-    private let policy: BalancerPolicy
-    private let table: WeightTable
-    private var roundRobin: RoundRobin?
+    private enum Algorithm {
+        case leastRequest
+        case roundRobin
+        case random
+        /// Borrowed from the plan.
+        case ring(HashRing)
+        case maglev(MaglevTable)
+    }
+    private let algorithm: Algorithm
+    private let weights: WeightTable
+    private var leastRequest: LeastRequest
+    private var roundRobin: RoundRobin
 
-    init(_ policy: BalancerPolicy, weights: [UInt32], random: inout FastRandom) {
-        self.policy = policy
-        table = WeightTable(weights)
-        roundRobin = policy == .roundRobin ? RoundRobin(weights: weights, random: &random) : nil
+    /// `plan` must outlive the balancer.
+    init(_ plan: ClusterPlan, random: inout FastRandom) {
+        let weights = (0..<plan.endpointCount).map { plan.endpoints[$0].weight }
+        switch (plan.balancer, plan.affinity?.lookup) {
+        case (_, .ring(let ring)): algorithm = .ring(ring)
+        case (_, .maglev(let table)): algorithm = .maglev(table)
+        case (.roundRobin, nil): algorithm = .roundRobin
+        case (.random, nil): algorithm = .random
+        case (_, nil): algorithm = .leastRequest
+        }
+        self.weights = WeightTable(plan.balancer == .random ? weights : [])
+        leastRequest = LeastRequest(plan.balancer == .leastRequest ? weights : [], random: &random)
+        roundRobin = RoundRobin(plan.balancer == .roundRobin ? weights : [], random: &random)
     }
 
-    /// Index of the endpoint for one attempt.
+    /// Index of the endpoint for one attempt; `key` decides where the policy goes by keys, and is not looked at elsewhere.
     ///
     /// There must be at least one endpoint.
-    mutating func pick(_ endpoints: borrowing EndpointList, _ random: inout FastRandom) -> Int {
-        switch policy {
-        case .leastRequest: LeastRequest.pick(endpoints, table, &random)
-        case .random: table.pick(&random)
-        case .roundRobin: roundRobin?.pick() ?? 0
+    mutating func pick(_ endpoints: borrowing EndpointList, key: UInt64, _ random: inout FastRandom) -> Int {
+        switch algorithm {
+        case .leastRequest: leastRequest.pick(endpoints, &random)
+        case .roundRobin: roundRobin.pick()
+        case .random: weights.pick(&random)
+        case .ring(let ring): ring.endpoint(for: key)
+        case .maglev(let table): table.endpoint(for: key)
         }
     }
 }
