@@ -31,6 +31,8 @@ final class Reload {
     /// What waits for names.
     private var held: Held?
     private var holdEnd: ControlWatch?
+    /// Of the configuration that was published last.
+    private var publishedNames: Set<String> = []
     private var retry: ControlWatch?
     /// Waits for the end of a grace (see `ReferenceGrace`).
     private var grace: ControlWatch?
@@ -50,14 +52,14 @@ final class Reload {
         let delivery: Delivery
         let diagnostics: [Diagnostic]
         var snapshot: Snapshot
+        let names: Set<String>
         let start: Double
         let published: ([Problem]) -> Void
     }
 
     init(
         compiler: Compiler, engine: Engine, status: ServerStatus, loop: ControlLoop, resolver: NameResolver,
-        log: Logger,
-        live: @escaping (UInt64) -> Void
+        log: Logger, live: @escaping (UInt64) -> Void
     ) {
         self.compiler = compiler
         self.engine = engine
@@ -67,7 +69,6 @@ final class Reload {
         self.log = log
         self.live = live
         resolver.changed = { [unowned self] in take($0) }
-        resolver.settled = { [unowned self] in release() }
     }
 
     /// Puts the delivery in force, at once or when its names are known; then tells the ports that could not be listened on.
@@ -77,12 +78,18 @@ final class Reload {
         let start = SystemClock.now
         let compilation = compiler.compile(delivery.resources, at: start)
         compileAgain(at: compilation.nextDeadline, delivery)
-        held = Held(
-            delivery: delivery, diagnostics: compilation.diagnostics, snapshot: compilation.snapshot, start: start,
-            published: published)
         resolver.want(compilation.names)
-        if resolver.isSettled { return release() }
+        held = Held(
+            delivery: delivery, diagnostics: compilation.diagnostics, snapshot: compilation.snapshot,
+            names: compilation.names, start: start, published: published)
+        guard waitsForNames else { return release() }
         if holdEnd == nil { holdEnd = loop.schedule(after: Self.nameWaitSeconds) { [unowned self] in release() } }
+    }
+
+    /// Whether what is held needs a name that no configuration before it did, and of which nothing is known yet.
+    private var waitsForNames: Bool {
+        guard let names = held?.names else { return false }
+        return names.contains { !publishedNames.contains($0) && !resolver.hasTold(of: $0) }
     }
 
     /// Publishes what was held, with what DNS has said so far.
@@ -91,6 +98,7 @@ final class Reload {
         holdEnd = nil
         guard let ready = held else { return }
         held = nil
+        publishedNames = ready.names
         publish(ready)
     }
 
@@ -120,6 +128,7 @@ final class Reload {
         if held != nil {
             // The compiler has left the configuration in force behind.
             if let update { held?.snapshot = update.snapshot }
+            if !waitsForNames { release() }
             return
         }
         guard var published = last else { return }

@@ -15,8 +15,6 @@ package final class NameResolver {
 
     /// Called with the names that changed, never from within `want`.
     package var changed: ([String: NameAnswer]) -> Void = { _ in }
-    /// Called when the last name that was new has been told of.
-    package var settled: () -> Void = {}
 
     private let loop: ControlLoop
     private let servers: NameServers
@@ -57,12 +55,13 @@ package final class NameResolver {
         for name in names.sorted() where entries[name] == nil { add(name, former[name]) }
         updateCounts()
         startLookups()
-        // A name may have been all that was waited for.
-        if !news.isEmpty || unknown == 0 { tellSoon(after: 0) }
+        if !news.isEmpty { tellSoon(after: 0) }
     }
 
-    /// Every wanted name has been answered somehow at least once.
-    package var isSettled: Bool { unknown == 0 }
+    /// Whether something was told of a wanted name.
+    package func hasTold(of name: String) -> Bool {
+        (entries[name]?.answer ?? refused[name]) != nil && news[name] == nil
+    }
 
     /// Nothing is called afterwards.
     package func stop() {
@@ -73,7 +72,6 @@ package final class NameResolver {
         pump?.cancel()
         servers.close()
         changed = { _ in }
-        settled = {}
     }
 
     // MARK: Names
@@ -145,7 +143,8 @@ package final class NameResolver {
         if entry.answer == nil { unknown -= 1 }
         entry.answer = answer
         news[entry.name] = answer
-        tellSoon(after: unknown == 0 ? 0 : Self.gatherSeconds)
+        // Nothing more is coming that could be told with it.
+        tellSoon(after: unknown == 0 && running == 0 ? 0 : Self.gatherSeconds)
     }
 
     // MARK: Telling
@@ -165,7 +164,6 @@ package final class NameResolver {
         let told = news
         news = [:]
         if !told.isEmpty { changed(told) }
-        if unknown == 0 { settled() }
     }
 
     private func updateCounts() {

@@ -24,12 +24,14 @@ import WeirTestSupport
         "- match: [{uri: {prefix: \(prefix)}}]\n  route: [{destination: {host: \(host)}}]"
     }
 
-    private func live(_ names: NameServer, _ documents: [String]) throws -> RunningServer {
+    private func live(
+        _ names: NameServer, _ documents: [String], timeoutMilliseconds: Int = 200
+    ) throws -> RunningServer {
         try RunningServer.live(documents) { options in
             options.names.servers = names.address
             options.names.resolvConf = "/dev/null"
             options.names.families = [.ipv4]
-            options.names.timeoutMilliseconds = 200
+            options.names.timeoutMilliseconds = timeoutMilliseconds
             options.names.attempts = 1
             options.names.pace = 0.05
         }
@@ -90,6 +92,26 @@ import WeirTestSupport
         #expect(metrics.sum("weir_dns_names", ["state": "unresolved"]) == 2)
         #expect(metrics.sum("weir_dns_lookups_total", ["result": "failure"]) > 0)
         #expect(metrics.sum("weir_dns_last_answer_timestamp_seconds") > 0)
+    }
+
+    @Test func aSilentNameServerHoldsAConfigurationUpOnceAndNotForLong() throws {
+        let origin = try EchoOrigin()
+        defer { origin.stop() }
+        let names = try NameServer(["silent.test": .silence, "a.test": .addresses(["127.0.4.10"])])
+        func documents(_ prefix: String) -> [String] {
+            [
+                Documents.gateway(), entry("silent", port: origin.port, endpoints: []),
+                entry("a", port: origin.port, endpoints: []),
+                Documents.virtualService(
+                    http: route("/silent", to: "silent.test") + "\n" + route(prefix, to: "a.test")),
+            ]
+        }
+        // Its patience alone would outlast the test's.
+        let server = try live(names, documents("/one"), timeoutMilliseconds: 600_000)
+        #expect(try server.tally(1, "/one") == ["127.0.4.10": 1])
+        #expect(try server.tally(1, "/silent") == ["503": 1])
+        try server.reload { try server.directory.replace("all.yaml", documents("/two").asFile) }
+        #expect(try server.tally(1, "/two") == ["127.0.4.10": 1])
     }
 
     @Test func aReloadWaitsForANewNameWhileTheOldConfigurationServes() throws {

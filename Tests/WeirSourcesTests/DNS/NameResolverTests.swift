@@ -13,8 +13,7 @@ import WeirTestSupport
         fixture.want("a.test")
         #expect(fixture.sees { $0.answer("a.test").addresses == targets("10.0.0.1", "10.0.0.2", "fd00::1") })
         #expect(fixture.answer("a.test").first == targets("10.0.0.2")[0])
-        #expect(fixture.sees { $0.settledCount > 0 })
-        #expect(fixture.resolver.isSettled)
+        #expect(fixture.resolver.hasTold(of: "a.test") && !fixture.resolver.hasTold(of: "b.test"))
     }
 
     @Test func anAnswerIsAskedForAgainWhenItRunsOut() throws {
@@ -23,7 +22,7 @@ import WeirTestSupport
         #expect(fixture.sees { $0.answer("a.test").addresses == targets("10.0.0.1") })
         fixture.server.say(.addresses(["10.0.0.2"], ttl: 3600), of: "a.test")
         #expect(fixture.sees { $0.answer("a.test").addresses == targets("10.0.0.2") })
-        #expect(fixture.server.questions("a.test") == 2)
+        #expect(fixture.server.questions("a.test") > 1)
     }
 
     @Test func anAnswerThatOnlyMovedItsAddressesIsTellingNothing() throws {
@@ -69,7 +68,6 @@ import WeirTestSupport
         #expect(fixture.sees { !$0.answer("good.test").addresses.isEmpty })
         #expect(fixture.sees { $0.answer("bad.test").problem != nil })
         #expect(fixture.answer("bad.test").addresses.isEmpty)
-        #expect(fixture.resolver.isSettled)
         fixture.server.say(.addresses(["10.0.0.2"]), of: "bad.test")
         #expect(
             fixture.sees {
@@ -109,7 +107,6 @@ import WeirTestSupport
         #expect(fixture.sees { !$0.answer("a.test").addresses.isEmpty })
         // Its lookup is under way.
         fixture.want("b.test")
-        #expect(fixture.sees { $0.settledCount > 0 })
         let before = fixture.server.questions("a.test")
         #expect(fixture.sees { $0.server.questions("b.test") > 3 })
         #expect(fixture.server.questions("a.test") <= before + 1)
@@ -189,7 +186,6 @@ private final class ResolverFixture {
     private(set) var answers: [String: NameAnswer] = [:]
     /// In the order told.
     private(set) var told: [String] = []
-    private(set) var settledCount = 0
 
     init(
         _ replies: [String: NameServer.Reply], families: [AddressFamily] = AddressFamily.allCases,
@@ -209,7 +205,6 @@ private final class ResolverFixture {
             answers.merge(changes) { $1 }
             told += changes.keys
         }
-        resolver.settled = { [unowned self] in settledCount += 1 }
     }
 
     deinit { resolver.stop() }
