@@ -311,6 +311,7 @@ final class ClusterCompiler {
         let rule = rules.rule(for: identity.host, namespace: service.namespace)
         let subset = identity.subset.flatMap { rule?.subset(named: $0) }
         resolved.place(service, port: identity.port, labels: subset?.labels ?? [:], cluster: id, into: &spec)
+        spec.note(service, rule)
         let policy = EffectivePolicy(rule?.trafficPolicy, subset: subset?.trafficPolicy, port: identity.port)
         spec.balancer = BalancerPolicy(policy.loadBalancer)
         if let milliseconds = policy.connectionPool?.connectTimeoutMilliseconds {

@@ -103,7 +103,8 @@ struct RouteCompiler {
         let line = match.map { $0.line > 0 ? $0.line : http.line } ?? http.line
         let location = rule.resource.location(line: line)
         return RouteOrigin(
-            resource: rule.resource.id.description, file: location.file, line: location.line, name: name)
+            resource: rule.resource.id.description, file: location.file, line: location.line, name: name,
+            root: rule.root?.description)
     }
 }
 

@@ -8,6 +8,8 @@ struct RoutedRule {
     let resource: Resource
     /// Where it is written in that resource.
     let path: String
+    /// Who delegates to `resource`, where that is so.
+    var root: ResourceID?
 
     var namespace: String { resource.id.namespace }
 }
@@ -65,7 +67,8 @@ struct Delegation {
         }
         for (index, http) in service.http.enumerated() where http.delegate == nil {
             let leaf = RoutedRule(http: http, resource: delegate, path: "spec.http[\(index)]")
-            if let merged = DelegateMerge.rule(root: root, leaf: leaf.withFullGateways) {
+            if var merged = DelegateMerge.rule(root: root, leaf: leaf.withFullGateways) {
+                merged.root = root.resource.id
                 rules.append(merged)
             } else {
                 reportConflict(leaf, root)

@@ -218,11 +218,13 @@ final class Reload {
             if count > 0 { configuration.resources[kind.rawValue] = count }
         }
         configuration.listeners = engine.listeningPorts().map {
-            ServerStatus.Listener(port: $0.port, localPort: $0.localPort, bind: $0.bind, listening: true)
+            ServerStatus.Listener(
+                port: $0.port, localPort: $0.localPort, bind: $0.bind, listening: true, mesh: $0.isLiteral ? true : nil)
         }
         configuration.listeners += failures.map {
             ServerStatus.Listener(
-                port: $0.port, localPort: $0.localPort, bind: $0.bind, listening: false, problem: $0.message)
+                port: $0.port, localPort: $0.localPort, bind: $0.bind, listening: false, problem: $0.message,
+                mesh: $0.isLiteral ? true : nil)
         }
         configuration.listeners.sort { ($0.port, $0.bind ?? "") < ($1.port, $1.bind ?? "") }
         configuration.problems = problems

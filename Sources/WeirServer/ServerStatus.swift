@@ -28,6 +28,8 @@ package final class ServerStatus: Sendable {
         package var listening: Bool
         /// Why not.
         package var problem: String?
+        /// Services are found there by name (`--mesh-listen`).
+        package var mesh: Bool?
     }
 
     /// One reload that reached the workers.

@@ -12,16 +12,17 @@ package enum StandardStreams {
         }
     }
 
-    /// All of standard input.
-    package static func readInput() -> [UInt8] {
+    /// Standard input to its end, or a little more than `limit` bytes of it.
+    package static func readInput(limit: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         var room = [UInt8](repeating: 0, count: 65536)
-        while true {
+        while bytes.count <= limit {
             let length = read(STDIN_FILENO, &room, room.count)
             if length < 0, errno == EINTR { continue }
-            if length <= 0 { return bytes }
+            if length <= 0 { break }
             bytes += room[..<length]
         }
+        return bytes
     }
 
     /// Writes to standard output, past stdio.

@@ -28,7 +28,7 @@ extension Analyzer {
             findings.report(
                 .referenceNotFound, resource, path: "\(use.path).\(field)", line: use.line, message)
         }
-        let consequence = use.isMirror ? "the copies are dropped" : "its requests are answered with 503"
+        let consequence = use.consequence
         switch answer.problem {
         case nil: break
         case .unknownSubset(let host):
@@ -63,32 +63,56 @@ extension Analyzer {
 
 /// A destination and where it is written.
 private struct DestinationUse {
+    enum Role {
+        case route
+        case mirror
+        /// Of `tls:` and `tcp:`.
+        case stream
+    }
+
     let destination: Destination
     let path: String
     let line: Int
-    let isMirror: Bool
+    let role: Role
+
+    /// What happens when it leads nowhere.
+    var consequence: String {
+        switch role {
+        case .route: "its requests are answered with 503"
+        case .mirror: "the copies are dropped"
+        case .stream: "its connections fail"
+        }
+    }
 
     static func all(in service: VirtualService) -> [DestinationUse] {
-        var uses: [DestinationUse] = []
-        for (index, route) in service.http.enumerated() {
-            let path = "spec.http[\(index)]"
-            for (place, entry) in route.route.enumerated() {
-                uses.append(
-                    DestinationUse(
-                        destination: entry.destination, path: "\(path).route[\(place)].destination", line: entry.line,
-                        isMirror: false))
-            }
-            if let mirror = route.mirror {
-                uses.append(
-                    DestinationUse(destination: mirror, path: "\(path).mirror", line: route.line, isMirror: true))
-            }
-            for (place, mirror) in route.mirrors.enumerated() {
-                uses.append(
-                    DestinationUse(
-                        destination: mirror.destination, path: "\(path).mirrors[\(place)].destination",
-                        line: mirror.line, isMirror: true))
-            }
+        let http = service.http.enumerated().flatMap { index, route in all(in: route, "spec.http[\(index)]") }
+        let tls = service.tls.enumerated().flatMap { index, route in all(in: route.route, "spec.tls[\(index)]") }
+        let tcp = service.tcp.enumerated().flatMap { index, route in all(in: route.route, "spec.tcp[\(index)]") }
+        return http + tls + tcp
+    }
+
+    private static func all(in route: HTTPRoute, _ path: String) -> [DestinationUse] {
+        var uses = route.route.enumerated().map { place, entry in
+            DestinationUse(
+                destination: entry.destination, path: "\(path).route[\(place)].destination", line: entry.line,
+                role: .route)
+        }
+        if let mirror = route.mirror {
+            uses.append(DestinationUse(destination: mirror, path: "\(path).mirror", line: route.line, role: .mirror))
         }
         return uses
+            + route.mirrors.enumerated().map { place, mirror in
+                DestinationUse(
+                    destination: mirror.destination, path: "\(path).mirrors[\(place)].destination", line: mirror.line,
+                    role: .mirror)
+            }
+    }
+
+    private static func all(in route: [RouteDestination], _ path: String) -> [DestinationUse] {
+        route.enumerated().map { place, entry in
+            DestinationUse(
+                destination: entry.destination, path: "\(path).route[\(place)].destination", line: entry.line,
+                role: .stream)
+        }
     }
 }

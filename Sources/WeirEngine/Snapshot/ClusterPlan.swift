@@ -28,6 +28,11 @@ package struct ClusterSpec: Sendable, Hashable {
     /// new address (Envoy's LOGICAL_DNS).
     package var logicalName: String?
 
+    /// How its endpoints are come by, for listings.
+    package var discovery = EndpointDiscovery.listed
+    /// `name.namespace` of the DestinationRule it was made with, for listings.
+    package var destinationRule: String?
+
     package init(name: String) {
         self.name = name
     }
@@ -52,6 +57,15 @@ package enum BalancerPolicy: Sendable, Hashable {
     case ringHash(minimumSize: Int)
     /// By a key of the request, through a table of so many slots.
     case maglev(size: Int)
+}
+
+/// How a cluster's endpoints are come by.
+package enum EndpointDiscovery: UInt8, Sendable, Hashable {
+    case listed
+    /// Every address of a name.
+    case names
+    /// The first address of a name.
+    case firstAddress
 }
 
 /// One endpoint of a cluster on the hot path.

@@ -39,12 +39,15 @@ package struct RouteOrigin: Sendable, Hashable {
     package var line: Int
     /// Istio's route name (semantics 3.4), or empty.
     package var name: String
+    /// The resource that delegates to this one, where that is so.
+    package var root: String?
 
-    package init(resource: String, file: String, line: Int, name: String = "") {
+    package init(resource: String, file: String, line: Int, name: String = "", root: String? = nil) {
         self.resource = resource
         self.file = file
         self.line = line
         self.name = name
+        self.root = root
     }
 }
 

@@ -41,6 +41,8 @@ package struct ListeningPort: Sendable, Equatable {
     package var port: Int
     package var localPort: Int
     package var bind: String?
+    /// As in `ListenerPlan`.
+    package var isLiteral = false
 }
 
 /// The data plane's facade: N workers, the sockets they accept on, the configuration they serve.
@@ -148,7 +150,9 @@ package final class Engine: Sendable {
                 let slot = if let slot = open[key] { slot } else { try openListener(key, &opened) }
                 open[key] = slot
                 slots.append(slot)
-                listening.append(ListeningPort(port: plan.port, localPort: localPort, bind: key.bind))
+                listening.append(
+                    ListeningPort(
+                        port: plan.port, localPort: localPort, bind: key.bind, isLiteral: plan.isLiteral))
             } catch {
                 slots.append(-1)
                 problems.append(

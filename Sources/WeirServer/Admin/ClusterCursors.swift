@@ -29,9 +29,22 @@ struct ClusterCursor: RowCursor {
         return ClusterRow(
             name: described.name, fqdn: name.fqdn, port: name.port,
             subset: name.subset.isEmpty ? nil : name.subset, direction: name.direction,
+            type: cluster.spec.listedType, destinationRule: cluster.spec.destinationRule,
             balancer: described.balancer, endpoints: described.endpoints.count,
             connectTimeoutMilliseconds: described.connectTimeoutMilliseconds,
             idleTimeoutMilliseconds: described.idleTimeoutMilliseconds)
+    }
+}
+
+extension ClusterSpec {
+    /// In Envoy's words.
+    fileprivate var listedType: String {
+        if balancer == .passthrough { return "ORIGINAL_DST" }
+        return switch discovery {
+        case .listed: "EDS"
+        case .names: "STRICT_DNS"
+        case .firstAddress: "LOGICAL_DNS"
+        }
     }
 }
 

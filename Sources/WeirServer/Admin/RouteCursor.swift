@@ -8,7 +8,7 @@ struct RouteCursor: RowCursor {
     /// A virtual host being listed.
     private struct Progress {
         let listener: ListenerPlan
-        let host: ListenerPlan.Host
+        let host: ListedHost
         /// By route, the earlier one that shadows it.
         let shadows: [Int?]
         var next = 0
@@ -18,7 +18,7 @@ struct RouteCursor: RowCursor {
     private let filter: ListingFilter
     private var listener = 0
     /// The present listener's, in reverse.
-    private var hosts: [ListenerPlan.Host] = []
+    private var hosts: [ListedHost] = []
     private var progress: Progress?
 
     init(_ snapshot: Snapshot, _ filter: ListingFilter) {
@@ -27,7 +27,7 @@ struct RouteCursor: RowCursor {
             .sorted { ($0.port, $0.bind ?? "") < ($1.port, $1.bind ?? "") }
     }
 
-    static func name(of listener: ListenerPlan) -> String { "http.\(listener.port)" }
+    static func name(of listener: ListenerPlan) -> String { "\(listener.isLiteral ? "mesh" : "http").\(listener.port)" }
 
     mutating func next() -> [RouteRow]? {
         if var current = progress ?? nextHost() {
@@ -43,8 +43,9 @@ struct RouteCursor: RowCursor {
     private mutating func nextHost() -> Progress? {
         while hosts.isEmpty {
             guard listener < listeners.count else { return nil }
-            hosts = listeners[listener].hosts.filter { filter.admits("host", anyCase: $0.pattern) }
-                .sorted { $0.pattern > $1.pattern }
+            hosts = ListedHost.all(of: listeners[listener])
+                .filter { host in host.domains.contains { filter.admits("host", anyCase: $0) } }
+                .sorted { $0.name > $1.name }
             listener += 1
         }
         let host = hosts.removeLast()
@@ -52,25 +53,28 @@ struct RouteCursor: RowCursor {
         return Progress(listener: listeners[listener - 1], host: host, shadows: shadows)
     }
 
-    private func row(_ index: Int, of host: Progress) -> RouteRow? {
-        let shadow = host.shadows[index]
+    private func row(_ index: Int, of progress: Progress) -> RouteRow? {
+        let shadow = progress.shadows[index]
         guard filter.admits("shadowed", shadow == nil ? "false" : "true") else { return nil }
-        let spec = host.host.plan.specs[index]
+        let (host, listener) = (progress.host, progress.listener)
+        let spec = host.plan.specs[index]
         let isAlone = spec.destinations.count == 1
         var row = RouteRow(
-            name: Self.name(of: host.listener), port: host.listener.port, bind: host.listener.bind,
-            virtualHost: "\(host.host.pattern):\(host.listener.port)", domains: [host.host.pattern],
+            name: Self.name(of: listener), port: listener.port, bind: listener.bind,
+            virtualHost: host.name, domains: host.domains,
             order: index + 1, match: MatchText.short(spec.conditions),
-            conditions: spec.conditions.map(\.description), resource: spec.origin.resource, file: spec.origin.file,
-            line: spec.origin.line,
+            conditions: spec.conditions.map(\.description), resource: spec.origin.resource, root: spec.origin.root,
+            file: spec.origin.file, line: spec.origin.line,
             destinations: spec.destinations.map {
                 RouteRow.Destination(
                     cluster: $0.clusterName, weight: isAlone ? 100 : Int($0.weight),
                     missing: $0.clusterID < 0 ? true : nil)
             })
+        let policies = spec.policyTexts
+        if !policies.isEmpty { row.policies = policies }
         if !spec.origin.name.isEmpty { row.routeName = spec.origin.name }
         if let shadow {
-            let origin = host.host.plan.specs[shadow].origin
+            let origin = host.plan.specs[shadow].origin
             row.shadowedBy = RouteRow.Place(
                 order: shadow + 1, resource: origin.resource, file: origin.file, line: origin.line)
         }
@@ -78,31 +82,32 @@ struct RouteCursor: RowCursor {
     }
 }
 
-/// A route's conditions in a few signs: `/api*, POST, x-user: jason`.
-enum MatchText {
-    static func short(_ conditions: [MatchCondition]) -> String {
-        let path = conditions.filter { $0.subject == .path }
-        let others = conditions.filter { $0.subject != .path }
-        let texts = (path.isEmpty ? ["/*"] : path.map(text)) + others.map(text)
-        return texts.joined(separator: ", ")
-    }
+/// A virtual host with all names it goes by.
+struct ListedHost {
+    let name: String
+    private(set) var domains: [String]
+    let plan: VirtualHostPlan
 
-    private static func text(_ condition: MatchCondition) -> String {
-        let value: String? =
-            switch condition.pattern {
-            case .present: nil
-            case .exact(let text): text
-            case .prefix(let text): text + "*"
-            case .regex(let regex): "regex " + regex.pattern
+    /// Where services are found by name, several names share a plan; at a Gateway each has its own.
+    static func all(of listener: ListenerPlan) -> [ListedHost] {
+        guard listener.isLiteral else {
+            return listener.hosts.map {
+                ListedHost(name: "\($0.pattern):\(listener.port)", domains: [$0.pattern], plan: $0.plan)
             }
-        let text =
-            switch condition.subject {
-            case .path, .method: value ?? "*"
-            case .scheme: "scheme: " + (value ?? "*")
-            case .authority: "authority: " + (value ?? "*")
-            case .header(let name): name + (value.map { ": " + $0 } ?? "")
-            case .query(let name): "?" + name + (value.map { "=" + $0 } ?? "")
-            }
-        return (condition.negated ? "not " : "") + text + (condition.ignoresCase ? " (any case)" : "")
+        }
+        var hosts: [ListedHost] = []
+        var places: [ObjectIdentifier: Int] = [:]
+        func add(_ domain: String, _ port: Int?, _ plan: VirtualHostPlan) {
+            let written = port.map { "\(domain):\($0)" } ?? domain
+            if let place = places[ObjectIdentifier(plan)] { return hosts[place].domains.append(written) }
+            places[ObjectIdentifier(plan)] = hosts.count
+            // Names come full ones first, so that these name the host.
+            hosts.append(ListedHost(name: "\(domain):\(port.map(String.init) ?? "*")", domains: [written], plan: plan))
+        }
+        for host in listener.hosts {
+            for entry in host.ports { add(host.pattern, entry.port, entry.plan) }
+            add(host.pattern, nil, host.plan)
+        }
+        return hosts
     }
 }

@@ -43,18 +43,22 @@ package struct ConfigurationAnalysis {
     }
 
     private let options: AnalysisOptions
-    private let standardInput: () -> [UInt8]
+    /// Gives up to so many bytes, and more only where there is more.
+    private let standardInput: (Int) -> [UInt8]
 
-    package init(_ options: AnalysisOptions, standardInput: @escaping () -> [UInt8] = StandardStreams.readInput) {
+    package init(
+        _ options: AnalysisOptions, standardInput: @escaping (Int) -> [UInt8] = StandardStreams.readInput(limit:)
+    ) {
         self.options = options
         self.standardInput = standardInput
     }
 
     package func run() -> Result {
-        var readout = FileReadout(decoder: DocumentDecoder(defaultNamespace: options.namespace))
+        let limits = FileLimits()
+        var readout = FileReadout(decoder: DocumentDecoder(defaultNamespace: options.namespace), limits: limits)
         for path in options.paths {
             if path == "-" {
-                readout.take(standardInput(), file: "stdin")
+                readout.take(standardInput(limits.fileBytes), file: "stdin")
             } else {
                 readout.read(path: path, recursive: options.isRecursive)
             }

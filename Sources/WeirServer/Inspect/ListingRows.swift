@@ -15,13 +15,14 @@ struct RouteRow: Codable, Hashable {
         var line: Int
     }
 
-    /// Of the route table, as Istio names it: `http.<port>`.
+    /// Of the route table: `http.<port>` as Istio names a Gateway's, `mesh.<port>` where services are found by name.
     var name: String
     var port: Int
     /// Where the listener is bound, if the Gateway says.
     var bind: String?
-    /// `<domain>:<port>`.
+    /// `<domain>:<port>`; `<full name>:*` for a service that is found whatever port its callers name.
     var virtualHost: String
+    /// With a port where only requests that name it are meant.
     var domains: [String]
     /// Place within the virtual host, from 1.
     var order: Int
@@ -31,11 +32,15 @@ struct RouteRow: Codable, Hashable {
     var conditions: [String]
     /// Istio's route name, if there is one.
     var routeName: String?
-    /// `Kind namespace/name`.
+    /// `Kind namespace/name`; empty, as `file`, for a service that no VirtualService speaks of.
     var resource: String
+    /// The resource that delegates to this one, where that is so.
+    var root: String?
     var file: String
     var line: Int
     var destinations: [Destination]
+    /// What else the route does with requests, a text a thing.
+    var policies: [String]?
     /// The earlier route that takes every request this one could take.
     var shadowedBy: Place?
 }
@@ -48,8 +53,8 @@ struct ClusterRow: Codable, Hashable {
     var port: Int
     var subset: String?
     var direction: String
-    /// How its endpoints are found, in Envoy's words: EDS, STATIC, STRICT_DNS, LOGICAL_DNS.
-    var type: String?
+    /// How its endpoints are found, in Envoy's words: EDS, STRICT_DNS, LOGICAL_DNS, ORIGINAL_DST.
+    var type: String
     /// `name.namespace` of the DestinationRule in force.
     var destinationRule: String?
     var balancer: String
@@ -83,7 +88,7 @@ struct ListenerRow: Codable, Hashable {
     var localPort: Int
     /// Which connections: `ALL`.
     var match: String
-    /// `Route: <name of the route table>`.
+    /// `Route: <name of the route table>`, as in `/routes`.
     var destination: String
     var virtualHosts: Int
     var listening: Bool

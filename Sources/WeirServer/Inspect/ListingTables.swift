@@ -8,8 +8,8 @@ enum ListingTables {
         for row in rows {
             let destinations = destinations(row)
             table.add([
-                row.name, row.virtualHost, row.domains.joined(separator: ", "), row.match, shortName(row.resource),
-                destinations.first?.cluster ?? "-", destinations.first?.share ?? "", "\(row.file):\(row.line)",
+                row.name, row.virtualHost, domains(row), row.match, owner(row),
+                destinations.first?.cluster ?? "-", destinations.first?.share ?? "", place(row),
                 note(row),
             ])
             for destination in destinations.dropFirst() {
@@ -18,6 +18,18 @@ enum ListingTables {
         }
         return table
     }
+
+    /// The first two without ports, which the virtual host's name tells; a service in the mesh has many names.
+    static func domains(_ row: RouteRow) -> String {
+        var seen: Set<String> = []
+        let suffix = ":\(row.virtualHost.split(separator: ":").last ?? "")"
+        let domains = row.domains.map { $0.hasSuffix(suffix) ? String($0.dropLast(suffix.count)) : $0 }
+            .filter { seen.insert($0).inserted }
+        let shown = domains.prefix(2).joined(separator: ", ")
+        return domains.count > 2 ? "\(shown) + \(domains.count - 2) more" : shown
+    }
+
+    private static func place(_ row: RouteRow) -> String { row.file.isEmpty ? "-" : "\(row.file):\(row.line)" }
 
     private static func destinations(_ row: RouteRow) -> [(cluster: String, share: String)] {
         let total = row.destinations.reduce(0) { $0 + $1.weight }
@@ -36,16 +48,23 @@ enum ListingTables {
         return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(tenths % 10)%"
     }
 
+    /// Who wrote the route; a delegate with the one that delegates to it.
+    private static func owner(_ row: RouteRow) -> String {
+        row.root.map { "\(shortName(row.resource)) via \(shortName($0))" } ?? shortName(row.resource)
+    }
+
     private static func note(_ row: RouteRow) -> String {
-        guard let shadow = row.shadowedBy else { return "" }
-        let owner = shadow.resource == row.resource ? "" : " (\(shortName(shadow.resource)))"
-        return "SHADOWED by \(shadow.file):\(shadow.line)\(owner)"
+        let shadow = row.shadowedBy.map { shadow in
+            let owner = shadow.resource == row.resource ? "" : " (\(shortName(shadow.resource)))"
+            return "SHADOWED by \(shadow.file):\(shadow.line)\(owner)"
+        }
+        return ([shadow].compactMap(\.self) + (row.policies ?? [])).joined(separator: "; ")
     }
 
     /// `name.namespace` of `Kind namespace/name`.
     private static func shortName(_ resource: String) -> String {
         guard let path = resource.split(separator: " ").last, let slash = path.firstIndex(of: "/") else {
-            return resource
+            return resource.isEmpty ? "-" : resource
         }
         return "\(path[path.index(after: slash)...]).\(path[..<slash])"
     }
@@ -57,7 +76,7 @@ enum ListingTables {
         ])
         for row in rows {
             table.add([
-                row.fqdn, String(row.port), row.subset ?? "-", row.direction, row.type ?? "-",
+                row.fqdn, String(row.port), row.subset ?? "-", row.direction, row.type,
                 row.destinationRule ?? "-", row.balancer, String(row.endpoints),
             ])
         }

@@ -31,6 +31,9 @@ package struct FileReadout: Sendable {
 
     /// Takes documents that were read elsewhere.
     package mutating func take(_ bytes: [UInt8], file: String) {
+        guard bytes.count <= limits.fileBytes else {
+            return report(file, "There are more than \(limits.fileBytes) bytes; nothing of it is read. Split it.")
+        }
         let documents = DocumentSplitter.split(bytes)
         let before = contents.resources.count
         for document in documents {

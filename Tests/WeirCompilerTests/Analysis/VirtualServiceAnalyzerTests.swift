@@ -143,6 +143,19 @@ import WeirConfig
             "several mirrors",
             to("host: web", "mirrors: [{destination: {host: web}}, {destination: {host: copy}}]") + Doc.service("web"),
             ["IST0101 vs spec.http[0].mirrors[1].destination.host"]),
+        AnalysisCase(
+            "connections by name and by port",
+            Doc.istio(
+                "VirtualService", "vs",
+                """
+                hosts: [a.example.com]
+                tls:
+                - match: [{sniHosts: [a.example.com], port: 443}]
+                  route: [{destination: {host: web}}, {destination: {host: nobody}, weight: 1}]
+                tcp:
+                - route: [{destination: {host: web, port: {number: 81}}}]
+                """) + Doc.service("web"),
+            ["IST0101 vs spec.tls[0].route[1].destination.host", "IST0101 vs spec.tcp[0].route[0].destination.port"]),
     ]
 
     @Test(arguments: destinations)

@@ -61,19 +61,56 @@ import WeirSources
           endpoints: [{address: 127.0.0.1, labels: {version: v1}}, {address: 127.0.0.2}]
         """
 
+    /// What `--mesh-listen` adds: a service of two ports that one VirtualService speaks of, and a delegate.
+    private static let mesh = """
+
+        ---
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: two}
+        spec:
+          hosts: [two]
+          http:
+          - match: [{uri: {prefix: /team}}]
+            delegate: {name: team}
+          - route: [{destination: {host: two}}]
+        ---
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: team}
+        spec:
+          http:
+          - match: [{uri: {prefix: /team/a}}]
+            route: [{destination: {host: shop}}]
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: two}
+        spec: {ports: [{name: http, port: 80}, {name: http-b, port: 8080}], selector: {app: two}}
+        """
+
     private let status = ServerStatus(workers: 1)
     private let server: ListingServer
 
-    init() {
-        let resources = DocumentSplitter.split(Array(Self.yaml.utf8)).flatMap {
+    init() { self.init(Self.yaml) { _ in } }
+
+    private init(_ yaml: String, _ configure: (inout CompilerOptions) -> Void) {
+        let resources = DocumentSplitter.split(Array(yaml.utf8)).flatMap {
             DocumentDecoder().decode($0, file: "a.yaml").resources
         }
-        let snapshot = Compiler(options: CompilerOptions(workers: 1)).compile(ResourceSet(resources)).snapshot
+        var options = CompilerOptions(workers: 1)
+        configure(&options)
+        let snapshot = Compiler(options: options).compile(ResourceSet(resources)).snapshot
         var configuration = ServerStatus.Configuration()
         configuration.listeners = [
             ServerStatus.Listener(port: 80, localPort: 8080, bind: nil, listening: true),
             ServerStatus.Listener(port: 81, localPort: 81, bind: "::1", listening: false, problem: "in use"),
         ]
+        if let mesh = options.meshListen {
+            configuration.listeners.append(
+                ServerStatus.Listener(
+                    port: mesh.port, localPort: mesh.port, bind: mesh.host, listening: true, mesh: true))
+        }
         status.published(configuration, snapshot: snapshot)
         server = ListingServer(
             engine: Engine(options: EngineOptions()), status: status, servers: LocalServers(name: "test"))
@@ -145,6 +182,62 @@ import WeirSources
         let lines = ListingTables.listeners(rows).lines
         #expect(lines[1] == "*            80  ALL    Route: http.80        8080       2  listening")
         #expect(lines[2].hasSuffix("FAILED: in use"))
+    }
+
+    private static func meshTests() -> ListingTests {
+        // The port is the Gateway's too: which listener is meant is not told by it.
+        ListingTests(yaml + mesh) { $0.meshListen = MeshAddress(host: "127.0.0.1", port: 80) }
+    }
+
+    @Test func servicesByNameAreListedOnceAPort() throws {
+        let rows: [RouteRow] = try Self.meshTests().rows("/routes", "name=mesh.80")
+        #expect(
+            rows.map(\.virtualHost) == [
+                "shop.default.svc.cluster.local:*", "two.default.svc.cluster.local:80",
+                "two.default.svc.cluster.local:80", "two.default.svc.cluster.local:8080",
+                "two.default.svc.cluster.local:8080",
+            ])
+        #expect(rows[1].domains.contains("two") && rows[1].domains.contains("two.default:80"))
+        #expect(rows[3].domains.contains("two:8080") && !rows[3].domains.contains("two"))
+        let table = ListingTables.routes(rows).lines
+        #expect(table[2].contains("  two.default.svc.cluster.local, two.default.svc + 2 more "))
+    }
+
+    @Test func aServiceNobodySpeaksOfHasNoPlace() throws {
+        let rows: [RouteRow] = try Self.meshTests().rows("/routes", "host=shop")
+        #expect(rows.map(\.file) == [""])
+        #expect(rows.first?.destinations.map(\.cluster) == ["outbound|8000||shop.default.svc.cluster.local"])
+        #expect(ListingTables.routes(rows).lines[1].hasSuffix("100%  -"))
+    }
+
+    @Test func aDelegatesRouteNamesTheOneThatDelegates() throws {
+        let rows: [RouteRow] = try Self.meshTests().rows("/routes", "host=two")
+        #expect(rows.map(\.resource) == ["VirtualService default/team", "VirtualService default/two"])
+        #expect(rows.map(\.root) == ["VirtualService default/two", nil])
+        #expect(ListingTables.routes(rows).lines[1].contains("  team.default via two.default  "))
+    }
+
+    @Test func aListenerOfTheMeshIsNoGateways() throws {
+        let rows: [ListenerRow] = try Self.meshTests().rows("/listeners", "port=80")
+        #expect(rows.map(\.destination) == ["Route: http.80", "Route: mesh.80"])
+        #expect(rows.map(\.virtualHosts) == [2, 3])
+    }
+
+    @Test func clustersTellWhereTheyComeFrom() throws {
+        let rows: [ClusterRow] = try Self.meshTests().rows("/clusters", "subset=")
+        #expect(rows.map(\.fqdn).map { $0.prefix { $0 != "." } } == ["shop", "two", "two"])
+        #expect(rows.map(\.type) == ["EDS", "STRICT_DNS", "STRICT_DNS"])
+        #expect(rows.map(\.destinationRule) == ["shop.default", nil, nil])
+    }
+
+    @Test func whatRequestsAreHashedByIsTold() throws {
+        let hash = "trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: X-User}}}\n  subsets:"
+        let tests = ListingTests(Self.yaml.replacing("subsets:", with: hash)) { _ in }
+        let rows: [RouteRow] = try tests.rows("/routes", "host=shop.example.com")
+        #expect(rows.first?.policies == ["hash by header x-user"])
+        #expect(ListingTables.routes(rows).lines[1].hasSuffix("  hash by header x-user"))
+        let clusters: [ClusterRow] = try tests.rows("/clusters")
+        #expect(clusters.map(\.balancer) == ["RING_HASH", "RING_HASH"])
     }
 
     @Test func filtersNobodyKnowsAreRefusedWithTheList() throws {

@@ -45,7 +45,7 @@ import WeirTestSupport
         var options = AnalysisOptions()
         options.paths = [directory.path]
         configure(&options)
-        let analysis = ConfigurationAnalysis(options, standardInput: { Array(input.utf8) })
+        let analysis = ConfigurationAnalysis(options, standardInput: { _ in Array(input.utf8) })
         return (analysis.run(), directory)
     }
 
@@ -176,6 +176,15 @@ import WeirTestSupport
     @Test func standardInputIsAFileToo() throws {
         let (result, _) = try analyze([:], input: Self.bad) { $0.paths = ["-"] }
         #expect(result.output.hasPrefix("Error [IST0101] (VirtualService default/web stdin:16)"))
+    }
+
+    @Test func standardInputIsBoundedAsFilesAre() {
+        var options = AnalysisOptions()
+        options.paths = ["-"]
+        let analysis = ConfigurationAnalysis(options, standardInput: { [UInt8](repeating: 0x23, count: $0 + 1) })
+        let result = analysis.run()
+        #expect(result.output.hasPrefix("Error [WEIR0001] (stdin:1) There are more than 67108864 bytes"))
+        #expect(result.status == .findings)
     }
 
     @Test func directoriesAreReadFlatUnlessRecursive() throws {
