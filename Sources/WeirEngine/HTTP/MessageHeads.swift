@@ -27,6 +27,14 @@ enum MethodToken: UInt8 {
 }
 
 extension MethodToken {
+    /// Whether a request of this method usually has a body, or may: then one without says so (RFC 9110 section 8.6).
+    var mayHaveBody: Bool {
+        switch self {
+        case .get, .head, .delete, .connect, .trace: false
+        case .post, .put, .options, .patch, .other: true
+        }
+    }
+
     /// The token of a method's bytes; `nil` for names that are no method.
     ///
     /// Methods are those Istio's gateway takes, upper-case: the registered ones in use, and those of WebDAV.

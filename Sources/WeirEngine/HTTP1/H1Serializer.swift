@@ -29,6 +29,8 @@ enum H1Serializer {
         append("\r\n", &at)
         appendFields(head.block.lines, keepsLength: head.framing == .none, &at)
         appendFraming(head.framing, &at)
+        // Some origins wait for a body, or answer 411, when such a request does not say that it has none.
+        if head.framing == .none, head.method.mayHaveBody { append("content-length: 0\r\n", &at) }
         append("\r\n", &at)
         return at - out
     }
