@@ -33,9 +33,10 @@ struct LoadClient: ~Copyable {
 
     /// Asks an `EchoOrigin` for this target; returns the backend's loopback address as its four bytes in one number.
     ///
-    /// Throws unless the answer is a 200 with exactly the target as its body and nothing behind it.
-    mutating func backend(of target: String) throws -> UInt32 {
-        let request = Array("GET \(target) HTTP/1.1\r\nhost: example.com\r\n\r\n".utf8)
+    /// `lines` are more header lines, each with its CRLF. Throws unless the answer is a 200 with exactly the target as its
+    /// body and nothing behind it.
+    mutating func backend(of target: String, lines: String = "") throws -> UInt32 {
+        let request = Array("GET \(target) HTTP/1.1\r\nhost: example.com\r\n\(lines)\r\n".utf8)
         guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
             throw Self.failure("send \(target)")
         }
