@@ -26,6 +26,8 @@ struct DestinationRequest: Hashable {
 struct DestinationAnswer {
     enum Problem: Equatable {
         case unknownHost(String)
+        /// Declared in a namespace that does not let the gateway use it.
+        case notExported(host: String, by: String)
         case unknownSubset(host: String)
         case unknownPort(host: String, ports: [Int])
         /// An ExternalName that leads to another ExternalName.
@@ -193,7 +195,8 @@ final class ClusterCompiler {
     ) -> Result<(host: String, service: RegisteredService), NotFound> {
         let host = options.qualified(written, namespace: namespace)
         guard let service = registry.service(host, seenFrom: namespace) else {
-            return .failure(NotFound(host: host, problem: .unknownHost(host)))
+            let problem = registry.hidden[host].map { DestinationAnswer.Problem.notExported(host: host, by: $0) }
+            return .failure(NotFound(host: host, problem: problem ?? .unknownHost(host)))
         }
         // Where nothing of that name is known, an ExternalName is resolved itself.
         guard let alias = service.alias, let aliased = registry.service(alias, seenFrom: namespace) else {

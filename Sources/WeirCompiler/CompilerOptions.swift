@@ -2,6 +2,8 @@
 package struct CompilerOptions: Sendable {
     /// Workers that will read the snapshot: each gets regex programs of its own.
     package var workers: Int
+    /// Where Gateway servers without a `bind` are listened on; `nil` = at all addresses.
+    package var bind: String?
     /// Short service names end in `.<namespace>.svc.<domainSuffix>`.
     package var domainSuffix = "cluster.local"
     /// Where the gateway itself counts as living: what it may see, and the first place DestinationRules are looked for.

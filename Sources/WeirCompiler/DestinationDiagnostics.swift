@@ -38,6 +38,12 @@ extension RoutedService {
                 .referenceNotFound, "host",
                 "There is no service \(host)\(taken), \(consequence) answered with 503. Declare it with a ServiceEntry or a "
                     + "Service, or correct the host: a name with a dot is taken as a full name.")
+        case .notExported(let host, let namespace):
+            report(
+                .referenceNotFound, "host",
+                "Service \(host) of namespace \(namespace) is not exported to the gateway's namespace, \(consequence) "
+                    + "answered with 503. Add that to its exportTo, which a Service has in the annotation "
+                    + "networking.istio.io/exportTo.")
         case .externalNameTwice(let host):
             report(
                 .referenceNotFound, "host",

@@ -4,6 +4,8 @@ import WeirEngine
 /// The services that Kubernetes Services declare, with the endpoints of their slices (semantics 5.2).
 struct KubernetesServices {
     private(set) var services: [RegisteredService] = []
+    /// Namespaces of those that are not exported to the gateway, by full name.
+    private(set) var hidden: [String: String] = [:]
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var names: [NameUse] = []
 
@@ -21,9 +23,12 @@ struct KubernetesServices {
             slices["\(slice.id.namespace)/\(spec.serviceName)", default: []].append(slice)
         }
         for resource in sources.services {
-            guard case .service(let service) = resource.spec,
-                options.isVisible(exportTo: resource.metadata.exportTo, namespace: resource.id.namespace)
-            else { continue }
+            guard case .service(let service) = resource.spec else { continue }
+            let namespace = resource.id.namespace
+            guard options.isVisible(exportTo: resource.metadata.exportTo, namespace: namespace) else {
+                hidden[options.qualified(resource.id.name, namespace: namespace)] = namespace
+                continue
+            }
             services.append(registered(service, resource))
         }
     }

@@ -20,7 +20,7 @@ struct ServedServer {
 struct ListenerLayout {
     struct Listener {
         let port: Int
-        let bind: String?
+        var bind: String?
         /// Places in `servers`, in Istio's order.
         var servers: [Int] = []
     }
@@ -40,10 +40,6 @@ struct ListenerCompiler {
         case http = "plain HTTP"
         case tls = "TLS"
         case tcp = "TCP"
-    }
-    private struct Address: Hashable {
-        let port: Int
-        let bind: String?
     }
     /// Who declares an address; Gateways as `namespace/name (file:line)`.
     private struct Claims {
@@ -68,8 +64,8 @@ struct ListenerCompiler {
     /// Lays out all Gateways, which come in Istio's order: earlier wins.
     mutating func layout(_ gateways: [Resource]) -> ListenerLayout {
         var layout = ListenerLayout()
-        var claims: [Address: Claims] = [:]
-        var places: [Address: Int] = [:]
+        var claims: [ListenAddress: Claims] = [:]
+        var places: [ListenAddress: Int] = [:]
         for resource in gateways {
             guard case .gateway(let gateway) = resource.spec else { continue }
             let name = "\(resource.id.namespace)/\(resource.id.name)"
@@ -81,7 +77,7 @@ struct ListenerCompiler {
                 let hosts = ServerHosts(server.hosts, gatewayNamespace: resource.id.namespace)
                 layout.hostsByGateway[name, default: []].append(hosts)
                 guard isOurs else { continue }
-                let address = Address(port: server.port.number, bind: server.bind)
+                let address = ListenAddress(port: server.port.number, bind: server.bind, standard: options.bind)
                 let report = Report(resource: resource, index: index, line: server.line)
                 if let problem = Self.problem(server, report, &claims[address, default: Claims()]) {
                     layout.diagnostics.append(problem)
@@ -94,10 +90,12 @@ struct ListenerCompiler {
                 layout.serversByGateway[name, default: []].append(place)
                 if let known = places[address] {
                     layout.listeners[known].servers.append(place)
+                    layout.listeners[known].bind = ListenAddress.wider(
+                        layout.listeners[known].bind, server.bind, standard: options.bind)
                 } else {
                     places[address] = layout.listeners.count
                     layout.listeners.append(
-                        ListenerLayout.Listener(port: address.port, bind: address.bind, servers: [place]))
+                        ListenerLayout.Listener(port: address.port, bind: server.bind, servers: [place]))
                 }
             }
         }

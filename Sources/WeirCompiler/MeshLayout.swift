@@ -142,7 +142,8 @@ struct MeshLayout {
 
     // MARK: Names
 
-    /// `name.namespace.svc`, `name.namespace` and `name` lead where the full name does, unless they are a host themselves.
+    /// `name.namespace.svc`, `name.namespace` and `name` lead where the full name does, unless they are a host themselves;
+    /// so does the full name with the dot that ends it in DNS.
     private mutating func addOtherNames() {
         let full = names
         var short: [String: [MeshName]] = [:]
@@ -165,6 +166,7 @@ struct MeshLayout {
                 ambiguities.append(Ambiguity(name: service, hosts: candidates.map(\.name)))
             }
         }
+        for name in full where !name.name.hasPrefix("*") { add(name.name + ".", as: name) }
     }
 
     private mutating func add(_ other: String, as name: MeshName) {

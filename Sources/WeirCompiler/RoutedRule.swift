@@ -22,9 +22,13 @@ struct Delegation {
         let resource: Resource?
     }
 
+    /// Matches are multiplied, those of the rule that delegates by those of the delegate's rules: pairs of one VirtualService.
+    static let pairLimit = 100_000
+
     private(set) var rules: [RoutedRule] = []
     private(set) var sources: [Source] = []
     private(set) var diagnostics: [Diagnostic] = []
+    private var pairs = 0
 
     /// Puts the rules of delegates in the places of those that name them; `find` knows the VirtualServices.
     init(_ service: VirtualService, _ resource: Resource, _ options: CompilerOptions, find: (ResourceID) -> Resource?) {
@@ -66,6 +70,15 @@ struct Delegation {
             return
         }
         for (index, http) in service.http.enumerated() where http.delegate == nil {
+            pairs += max(root.http.match.count, 1) * max(http.match.count, 1)
+            guard pairs <= Self.pairLimit else {
+                report(
+                    root, .schemaValidation,
+                    "What this VirtualService delegates has more than \(Self.pairLimit) pairs of a match here and a match "
+                        + "there, so VirtualService \(source.id.namespace)/\(source.id.name) is left out from its rule "
+                        + "\(index) on. Delegate fewer rules, or with fewer matches.")
+                return
+            }
             let leaf = RoutedRule(http: http, resource: delegate, path: "spec.http[\(index)]")
             if var merged = DelegateMerge.rule(root: root, leaf: leaf.withFullGateways) {
                 merged.root = root.resource.id

@@ -100,7 +100,8 @@ final class RoutedService {
     private static func rank(_ exportTo: [String], _ namespace: String, _ options: CompilerOptions) -> ExportRank {
         if !options.isVisible(exportTo: exportTo, namespace: namespace) { return .hidden }
         if exportTo.isEmpty || exportTo.contains("*") { return .everywhere }
-        return exportTo == ["."] ? .gatewayNamespaceOnly : .namedNamespaces
+        // Its own namespace by name is what `.` says; who else sees it makes no difference here.
+        return namespace == options.gatewayNamespace ? .gatewayNamespaceOnly : .namedNamespaces
     }
 
     var namespace: String { resource.id.namespace }

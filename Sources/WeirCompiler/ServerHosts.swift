@@ -33,6 +33,8 @@ struct ServerHosts {
                 case let name: filter = .namespace(String(name))
                 }
             }
+            // IPv6 addresses stand in brackets, as in a Host header.
+            if host.contains(":"), !host.hasPrefix("[") { host = "[\(host)]" }
             patterns.append((host, filter))
             if host == "*" {
                 star.append(filter)

@@ -7,6 +7,8 @@ struct ServiceRegistry {
     private(set) var services: [String: RegisteredService] = [:]
     /// ServiceEntries' services of the same names in other namespaces: there they come first (semantics 3.6).
     private(set) var others: [String: [RegisteredService]] = [:]
+    /// Namespaces of services that are not exported to the gateway, by full name.
+    private(set) var hidden: [String: String] = [:]
     private(set) var diagnostics: [Diagnostic] = []
     /// Where the names that DNS is asked for are written.
     private(set) var nameUses: [String: [NameUse]] = [:]
@@ -28,13 +30,16 @@ struct ServiceRegistry {
         let workloads = WorkloadTable(pods: sources.pods, entries: sources.workloads, names: names)
         let kubernetes = KubernetesServices(sources, workloads, options)
         diagnostics = kubernetes.diagnostics
+        hidden = kubernetes.hidden
         for service in kubernetes.services { services[service.host] = service }
         for use in kubernetes.names { nameUses[use.name, default: []].append(use) }
         let taken = kubernetes.services.isEmpty ? [] : Set(kubernetes.services.map(\.host))
         for resource in sources.entries {
-            guard case .serviceEntry(let entry) = resource.spec,
-                options.isVisible(exportTo: entry.exportTo, namespace: resource.id.namespace)
-            else { continue }
+            guard case .serviceEntry(let entry) = resource.spec else { continue }
+            guard options.isVisible(exportTo: entry.exportTo, namespace: resource.id.namespace) else {
+                for host in entry.hosts { hidden[host.lowercased()] = resource.id.namespace }
+                continue
+            }
             // An entry that selects workloads depends on more than itself.
             let made =
                 entry.workloadSelector == nil
@@ -82,6 +87,8 @@ struct ServiceRegistry {
             if former?.resolvesAs(service) != true { changes.mayResolveElsewhere = true }
         }
         for host in services.keys where newer.services[host] == nil { changes.hosts.append(host) }
+        // What is said of them is another thing, as is where they lead once they are exported.
+        if hidden != newer.hidden { changes.mayResolveElsewhere = true }
         if others != newer.others {
             changes.hosts += Set(others.keys).union(newer.others.keys)
             changes.mayResolveElsewhere = true

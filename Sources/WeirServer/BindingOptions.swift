@@ -15,8 +15,10 @@ package struct BindingOptions: Sendable {
 
     package init() {}
 
-    package func compilerOptions(workers: Int) -> CompilerOptions {
+    /// `bind` is where Gateways are listened on that name no address; `nil` = everywhere.
+    package func compilerOptions(workers: Int, bind: String?) -> CompilerOptions {
         var options = CompilerOptions(workers: workers)
+        options.bind = bind
         options.gatewayLabels = gatewayLabels
         options.gatewayNamespace = gatewayNamespace
         options.rootNamespace = rootNamespace

@@ -68,7 +68,7 @@ package final class Bootstrap {
         status = ServerStatus(workers: options.workers)
         accessLog = Self.makeAccessLog(options)
         engine = Self.makeEngine(options, accessLog: try? accessLog?.get(), handle: loop.handle)
-        compiler = Compiler(options: options.binding.compilerOptions(workers: options.workers))
+        compiler = Compiler(options: options.binding.compilerOptions(workers: options.workers, bind: options.bind))
         store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
         resolver = NameResolver(loop: loop, options: options.names)
         shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)

@@ -98,6 +98,22 @@ import WeirEngine
         #expect(result.findings == ["IST0130 team spec.http[0].match team.yaml:20"])
     }
 
+    @Test func matchesAreMultipliedUpToALimit() {
+        let many = (0..<Delegation.pairLimit / 100).map { F.match(prefix: "/\($0)/") }
+        func compile(_ pairs: Int) -> Compilation {
+            let leaf = (0..<pairs).map { F.match(prefix: "/0/\($0)") }
+            return self.compile(
+                F.virtualService("root", [F.delegating(many, to: "team"), F.rule(to: "alpha")]),
+                F.delegate("team", [F.rule(leaf, to: "beta"), F.rule([], to: "beta")]))
+        }
+        let full = compile(99)
+        #expect(full.diagnostics.isEmpty)
+        #expect(full.snapshot.listeners[0].hosts[0].plan.routeCount == 99 + many.count + 1)
+        let over = compile(100)
+        #expect(over.findings == ["IST0106 root spec.http[0].delegate root.yaml:20"])
+        #expect(over.snapshot.listeners[0].hosts[0].plan.routeCount == 100 + 1)
+    }
+
     @Test func aDelegateNobodyNamesIsReported() {
         let unused = "WEIR0008 team spec.hosts team.yaml:1"
         let team = F.delegate("team", revision: 1, [F.rule(to: "alpha")])

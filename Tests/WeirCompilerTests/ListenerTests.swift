@@ -55,6 +55,31 @@ import WeirEngine
                 """)
     }
 
+    @Test(arguments: [
+        ([nil, "::"], nil, [nil]), (["::", nil], nil, ["::"]), ([nil, "0.0.0.0"], nil, [nil]),
+        (["0.0.0.0", nil], nil, [nil]), (["0.0.0.0", "::", "0:0::0"], nil, ["::"]),
+        (["0.0.0.0", "0.0.0.0"], nil, ["0.0.0.0"]),
+        (["::1", "0::1", nil], nil, ["::1", nil]),
+        ([nil, "127.0.0.1", "0.0.0.0"], "127.0.0.1", [nil, "0.0.0.0"]), ([nil, "::"], "0.0.0.0", ["::"]),
+    ])
+    func anAddressIsOneListenerHoweverItIsWritten(_ binds: [String?], _ standard: String?, _ expected: [String?]) {
+        let servers = binds.enumerated().map { F.server(["\($0).com"], bind: $1) }
+        let compiler = Compiler.make { $0.bind = standard }
+        let hosts = binds.indices.map { "\($0).com" }
+        let result = compiler.compile([
+            alpha, F.gateway(servers), F.virtualService(hosts: hosts, [F.rule(to: "alpha")]),
+        ])
+        #expect(result.snapshot.listeners.map(\.bind) == expected)
+        #expect(result.snapshot.listeners.flatMap(\.hosts).map(\.pattern).sorted() == hosts)
+        #expect(result.diagnostics.isEmpty)
+    }
+
+    @Test func classesConflictOverAnAddressHoweverItIsWritten() {
+        let result = compile(
+            F.gateway("a", [F.server(["a.com"])]), F.gateway("b", [F.server(["b.com"], .https, bind: "0.0.0.0")]))
+        #expect(result.findings == ["IST0145 b spec.servers[0].port b.yaml:7"])
+    }
+
     @Test func aListenerWithoutRoutesIsThere() {
         let result = compile(F.gateway())
         #expect(result.snapshot.listeners.map(\.port) == [80])
@@ -149,6 +174,7 @@ import WeirEngine
         ("xfoo.com", ["*.foo.com", "*foo.com"], []),
         ("web", ["*"], ["web.default.svc.cluster.local"]),
         ("2001:db8::1", ["*"], ["[2001:db8::1]"]),
+        ("2001:db8::1", ["2001:DB8::1"], ["[2001:db8::1]"]),
     ])
     func theMoreSpecificHostIsServed(_ host: String, _ server: [String], _ expected: [String]) {
         let result = compile(

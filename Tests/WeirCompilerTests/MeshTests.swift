@@ -56,7 +56,8 @@ import WeirConfig
             mesh(
                 "reviews", hosts: ["reviews"], gateways: gateways, [F.rule(to: ("reviews/v1", 50), ("reviews/v2", 50))]),
         ])
-        for name in ["reviews", "reviews.default", "reviews.default.svc", "reviews.default.svc.cluster.local"] {
+        let full = "reviews.default.svc.cluster.local"
+        for name in ["reviews", "reviews.default", "reviews.default.svc", full, full + "."] {
             for authority in [name, name + ":9080", name + ":15080", name.uppercased()] {
                 #expect(routes(result, authority) == ["50 9080|v1|reviews, 50 9080|v2|reviews"])
             }

@@ -83,6 +83,22 @@ import WeirEngine
         #expect(routes("default") == ["default/all"])
     }
 
+    @Test(arguments: [["."], ["edge"], [".", "shop"], ["edge", "shop"]])
+    func whatTheGatewaysNamespaceKeepsToItselfComesFirst(_ exportTo: [String]) {
+        let match = [F.match(prefix: "/p")]
+        let result = compile(
+            F.gateway(),
+            F.virtualService(
+                "a", namespace: "shop", gateways: ["default/gw"], exportTo: ["edge"], [F.rule(match, to: "x")]),
+            F.virtualService(
+                "b", namespace: "edge", gateways: ["default/gw"], exportTo: ["*"], [F.rule(match, to: "x")]),
+            F.virtualService(
+                "c", namespace: "edge", gateways: ["default/gw"], exportTo: exportTo, [F.rule(match, to: "x")])
+        ) { $0.gatewayNamespace = "edge" }
+        let routes = result.snapshot.describe().listeners[0].hosts.flatMap(\.routes)
+        #expect(routes.map { $0.resource.dropFirst(15) } == ["edge/c", "shop/a", "edge/b"])
+    }
+
     @Test(arguments: [
         ("", true), (".", false), ("*", true), ("edge", true), ("shop, edge", true), ("shop,web", false), ("~", false),
     ])
@@ -95,6 +111,30 @@ import WeirEngine
             F.gateway(), resource, F.virtualService([F.rule(to: "web.shop.svc.cluster.local")])
         ) { $0.gatewayNamespace = "edge" }
         #expect(result.snapshot.clusters.count == (isVisible ? 1 : 0))
+        let hidden = result.diagnostics.map {
+            $0.message.hasPrefix("Service web.shop.svc.cluster.local of namespace shop is not")
+        }
+        #expect(hidden == (isVisible ? [] : [true]))
+    }
+
+    @Test func aServiceThatIsNotExportedAnyMoreIsCalledSo() {
+        let compiler = Compiler.make { $0.gatewayNamespace = "edge" }
+        func compile(_ exportTo: [String], revision: UInt64) -> Compilation {
+            var entry = ServiceEntry()
+            entry.hosts = ["api.example.com"]
+            entry.ports = [F.port(80)]
+            entry.resolution = .static
+            entry.endpoints = [F.endpoint("10.0.0.1")]
+            entry.exportTo = exportTo
+            let resource = F.resource(.serviceEntry, "api", "shop", .serviceEntry(entry), revision: revision)
+            return compiler.compile([F.gateway(), resource, F.virtualService([F.rule(to: "api.example.com")])])
+        }
+        #expect(compile([], revision: 1).diagnostics.isEmpty)
+        let own = compile(["."], revision: 2)
+        #expect(own.routes == "80 *\n  * -> 80||api.example.com (unknown)")
+        #expect(own.findings == ["IST0101 vs spec.http[0].route[0].destination.host vs.yaml:30"])
+        #expect(own.diagnostics.allSatisfy { $0.message.contains("namespace shop is not exported") })
+        #expect(compile(["edge"], revision: 3).diagnostics.isEmpty)
     }
 
     @Test func theDomainSuffixMakesFullNames() {

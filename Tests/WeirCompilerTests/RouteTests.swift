@@ -37,11 +37,13 @@ import WeirEngine
         let result = compile(
             F.virtualService("a-public", [F.rule(match, to: "alpha")]),
             F.virtualService("b-hidden", exportTo: ["other"], [F.rule(match, to: "beta")]),
-            F.virtualService("c-named", exportTo: ["x", "default"], [F.rule(match, to: "beta")]),
+            F.virtualService(
+                "c-named", namespace: "x", gateways: ["default/gw"], exportTo: ["x", "default"],
+                [F.rule(match, to: "beta.default.svc.cluster.local")]),
             F.virtualService("d-own", exportTo: ["."], [F.rule(match, to: "gamma")]))
         #expect(
             result.snapshot.describe().listeners[0].hosts[0].routes.map(\.resource) == [
-                "VirtualService default/d-own", "VirtualService default/c-named", "VirtualService default/a-public",
+                "VirtualService default/d-own", "VirtualService x/c-named", "VirtualService default/a-public",
             ])
         #expect(result.findings == ["WEIR0008 b-hidden spec.exportTo b-hidden.yaml:1"])
     }

@@ -51,6 +51,11 @@ extension Analyzer {
                 "host",
                 "Names lead to the endpoints of \(host), and it has none for this port and subset, so \(consequence). Add an "
                     + "endpoint that carries the subset's labels, or one its selector finds.")
+        case .notExported(let host, let namespace):
+            missing(
+                "host",
+                "Service \(host) of namespace \(namespace) is not exported to the gateway's namespace, so \(consequence). Add "
+                    + "that to its exportTo, which a Service has in the annotation networking.istio.io/exportTo.")
         case .unknownHost(let host):
             let taken = use.destination.host == host ? "" : " (written \(use.destination.host))"
             missing(

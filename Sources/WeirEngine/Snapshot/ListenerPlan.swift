@@ -52,6 +52,14 @@ package final class ListenerPlan: @unchecked Sendable {
 
     deinit { plans.deallocate() }
 
+    /// For listings: the hosts, and with its port each that is another one there, such as `reviews:9090`.
+    var hostsByPort: [Host] {
+        hosts.flatMap { host in
+            let others = host.ports.filter { $0.plan !== host.plan }
+            return [host] + others.map { Host(pattern: "\(host.pattern):\($0.port)", plan: $0.plan) }
+        }
+    }
+
     /// The virtual host for an authority as received, or `nil`; valid while the listener's snapshot lives.
     func virtualHost(for authority: UnsafeRawBufferPointer) -> Unmanaged<VirtualHostPlan>? {
         let number = table.lookup(authority)

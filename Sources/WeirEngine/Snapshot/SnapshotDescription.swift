@@ -57,7 +57,7 @@ extension Snapshot {
             listeners: listeners.map { listener in
                 SnapshotDescription.Listener(
                     port: listener.port, bind: listener.bind,
-                    hosts: listener.hosts.map {
+                    hosts: listener.hostsByPort.map {
                         SnapshotDescription.VirtualHost(pattern: $0.pattern, routes: $0.plan.describe())
                     })
             },

@@ -52,6 +52,17 @@ package final class Engine: Sendable {
     private struct ListenerKey: Hashable {
         var bind: String?
         var localPort: Int
+
+        /// What two listeners cannot both have: `0.0.0.0` lies in `::`, so all addresses are one, here `nil`.
+        var place: Place {
+            let target = bind.flatMap(EndpointTarget.init)
+            let isAll = target == .ipv4(0) || target == .ipv6(0, 0)
+            return Place(address: isAll ? nil : target, localPort: localPort)
+        }
+    }
+    private struct Place: Hashable {
+        let address: EndpointTarget?
+        let localPort: Int
     }
 
     /// A listener the workers do not have yet: a socket for each, and what their connections count against.
@@ -135,17 +146,21 @@ package final class Engine: Sendable {
         var opened: [OpenedListener] = []
         var open = state.withLock { $0.slots }
         var wanted: Set<ListenerKey> = []
+        var taken: Set<Place> = []
         for plan in snapshot.listeners {
             let localPort = plan.isLiteral ? plan.port : options.portMap[plan.port] ?? plan.port
             let key = ListenerKey(bind: plan.bind ?? options.bind, localPort: localPort)
-            guard wanted.insert(key).inserted else {
+            guard taken.insert(key.place).inserted else {
                 slots.append(-1)
                 problems.append(
                     ListenerProblem(
                         port: plan.port, localPort: localPort, bind: key.bind, isLiteral: plan.isLiteral,
-                        message: "local port \(localPort) already serves another Gateway port; map each to its own"))
+                        message: plan.isLiteral
+                            ? "a Gateway is served there"
+                            : "local port \(localPort) already serves another Gateway port; map each to its own"))
                 continue
             }
+            wanted.insert(key)
             do throws(SocketError) {
                 let slot = if let slot = open[key] { slot } else { try openListener(key, &opened) }
                 open[key] = slot

@@ -75,7 +75,7 @@ package struct ConfigurationAnalysis {
     // MARK: Finding
 
     private func find(in delivery: Delivery) -> [Diagnostic] {
-        let compiler = Compiler(options: options.binding.compilerOptions(workers: 1))
+        let compiler = Compiler(options: options.binding.compilerOptions(workers: 1, bind: nil))
         let compilation = compiler.compile(delivery.resources)
         let known = delivery.diagnostics + compilation.diagnostics
         let found = compiler.analyze(delivery.resources, unixSeconds: SystemClock.unix)

@@ -176,6 +176,19 @@ import WeirTestSupport
         #expect(try mesh.get("/gamma", host: "my-service") == "v2")
     }
 
+    @Test(arguments: [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "::"), ("::", "0.0.0.0")])
+    func aPortOfAGatewayIsNoPortForIt(_ bind: String, _ mesh: String) throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("all.yaml", [Documents.gateway()].asFile)
+        let server = try RunningServer(starting: directory) {
+            $0.bind = bind
+            $0.binding.meshListen = HostPort(host: mesh, port: $0.portMap[80] ?? 0)
+        }
+        try eventually("the server ended", seconds: 30) { server.exit != nil }
+        #expect(server.exit == .failure)
+        #expect(server.log.text.contains("of --mesh-listen cannot be listened on: a Gateway is served there"))
+    }
+
     @Test func aBusyPortEndsTheStartAndIsNamed() throws {
         let holder = try PortHolder()
         let directory = try TemporaryDirectory()

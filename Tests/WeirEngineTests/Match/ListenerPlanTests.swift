@@ -32,4 +32,15 @@ import Testing
         let found = authority.withUTF8 { listener.virtualHost(for: UnsafeRawBufferPointer($0)) }
         #expect(found?.takeUnretainedValue().specs[0].origin.name == expected)
     }
+
+    @Test func listingsNameThePortsThatLeadElsewhere() {
+        let (plan, other) = (Self.plan("any"), Self.plan("other"))
+        let ports = [
+            ListenerPlan.PortPlan(port: 80, plan: plan), ListenerPlan.PortPlan(port: 9090, plan: other),
+        ]
+        let listener = ListenerPlan(
+            port: 1, bind: nil, hosts: [ListenerPlan.Host(pattern: "a", plan: plan, ports: ports)])
+        #expect(listener.hostsByPort.map(\.pattern) == ["a", "a:9090"])
+        #expect(listener.hostsByPort.map { $0.plan === other } == [false, true])
+    }
 }

@@ -200,7 +200,7 @@ import WeirSources
         #expect(rows[1].domains.contains("two") && rows[1].domains.contains("two.default:80"))
         #expect(rows[3].domains.contains("two:8080") && !rows[3].domains.contains("two"))
         let table = ListingTables.routes(rows).lines
-        #expect(table[2].contains("  two.default.svc.cluster.local, two.default.svc + 2 more "))
+        #expect(table[2].contains("  two.default.svc.cluster.local, two.default.svc + 3 more "))
     }
 
     @Test func aServiceNobodySpeaksOfHasNoPlace() throws {

@@ -45,7 +45,8 @@ import WeirServer
         ).binding
         #expect(binding.gatewayLabels == ["istio": "ingressgateway", "app": "edge", "tier": ""])
         #expect(binding.meshListen == HostPort(host: "localhost", port: 15080))
-        let compiler = binding.compilerOptions(workers: 2)
+        let compiler = binding.compilerOptions(workers: 2, bind: "127.0.0.1")
+        #expect(compiler.bind == "127.0.0.1")
         #expect(compiler.gatewayLabels == binding.gatewayLabels)
         #expect((compiler.gatewayNamespace, compiler.rootNamespace) == ("edge", "mesh"))
         #expect(compiler.domainSuffix == "corp.internal")
