@@ -44,6 +44,7 @@ extension HashPolicy.Cookie {
 /// The hash policies of a route, gathered from its destinations.
 struct RouteHashing {
     private(set) var policies: [HashPolicy] = []
+    /// The only destination goes by keys, so a further try is not steered away from endpoints tried before.
     private(set) var repeatsEndpoints = false
 
     /// `resolved`: what the route's destinations, in order, led to.
@@ -61,6 +62,5 @@ struct RouteHashing {
 extension RouteSpec {
     mutating func take(_ hashing: RouteHashing) {
         hashPolicies = hashing.policies
-        repeatsEndpoints = hashing.repeatsEndpoints
     }
 }

@@ -49,6 +49,7 @@ struct RouteCompiler {
             if http.match.isEmpty {
                 var route = RouteSpec(conditions: [], destinations: destinations, origin: origin(rule, nil))
                 route.take(hashing)
+                route.limit(by: http, hashing)
                 routes.append(route)
                 ended = true
             }
@@ -58,6 +59,7 @@ struct RouteCompiler {
                     var route = RouteSpec(
                         conditions: conditions, destinations: destinations, origin: origin(rule, match))
                     route.take(hashing)
+                    route.limit(by: http, hashing)
                     routes.append(route)
                     ended = match.isCatchAll
                 } catch {

@@ -38,8 +38,8 @@ extension HTTPRoute {
     }
 
     private mutating func readPolicies(_ fields: inout FieldReader) {
-        timeoutMilliseconds = fields.unserved("timeout", "requests of this entry have no time limit")?.routeTimeout()
-        retries = fields.unserved("retries", "failed requests are not retried")?.mapping().map(HTTPRetry.init)
+        timeoutMilliseconds = fields.take("timeout")?.routeTimeout()
+        retries = fields.mapping("retries").map(HTTPRetry.init)
         fault = fields.unserved("fault", "no fault is injected")?.mapping().map(HTTPFaultInjection.init)
         let consequence = "no copy of the requests is sent"
         mirror = fields.unserved("mirror", consequence).map { Destination($0.mapping()) }

@@ -172,6 +172,12 @@ struct BufferChain: ~Copyable {
         return nil
     }
 
+    /// Another slice of what a segment holds, which stays queued; `index` lies below `segmentCount`.
+    func share(_ index: Int32) -> ByteSlice {
+        let segment = slot(index).pointee
+        return ByteSlice(retaining: segment.chunk, start: Int(segment.start), count: Int(segment.count))
+    }
+
     /// Describes the front of the queue for one `writev`; returns how many entries were filled.
     func fill(_ vectors: UnsafeMutablePointer<iovec>, limit: Int) -> Int {
         var filled = 0

@@ -13,6 +13,7 @@ enum HeaderName: UInt8, CaseIterable {
     case cookie
     case date
     case expect
+    case grpcStatus
     case host
     case http2Settings
     case keepAlive
@@ -49,6 +50,7 @@ enum HeaderName: UInt8, CaseIterable {
         case .cookie: "cookie"
         case .date: "date"
         case .expect: "expect"
+        case .grpcStatus: "grpc-status"
         case .host: "host"
         case .http2Settings: "http2-settings"
         case .keepAlive: "keep-alive"
@@ -82,6 +84,7 @@ extension HeaderName {
         case 7: ASCII.equals(name, "upgrade") ? .upgrade : ASCII.equals(name, "trailer") ? .trailer : .other
         case 8: ASCII.equals(name, "location") ? .location : .other
         case 10: lookup10(name)
+        case 11: ASCII.equals(name, "grpc-status") ? .grpcStatus : .other
         case 12: lookup12(name)
         case 14: lookup14(name)
         case 15: ASCII.equals(name, "x-forwarded-for") ? .xForwardedFor : lookupEnvoy(name, length)

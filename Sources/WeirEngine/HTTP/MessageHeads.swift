@@ -224,6 +224,7 @@ struct ResponseHead {
         var minorVersion: UInt8 = 1
         var framing: BodyFraming = .none
         var keepAlive: Bool = true
+        var hasGRPCStatus = false
     }
 
     private let fields: UnsafeMutablePointer<Fields>
@@ -270,6 +271,12 @@ struct ResponseHead {
         nonmutating set { fields.pointee.keepAlive = newValue }
     }
 
+    /// A line `grpc-status` is among the headers: an answer in gRPC that ends with its head.
+    var hasGRPCStatus: Bool {
+        get { fields.pointee.hasGRPCStatus }
+        nonmutating set { fields.pointee.hasGRPCStatus = newValue }
+    }
+
     /// 1xx other than 101: another head follows.
     var isInformational: Bool { status < 200 && status != 101 }
 
@@ -282,5 +289,6 @@ struct ResponseHead {
         fields.pointee.minorVersion = 1
         fields.pointee.framing = .none
         fields.pointee.keepAlive = true
+        fields.pointee.hasGRPCStatus = false
     }
 }

@@ -34,6 +34,51 @@ extension HeaderBlock {
         } while rest > 0
         append(token, name, room + start, 20 - start)
     }
+
+    /// A line whose value is a number that changes, with a unit behind it, if any.
+    ///
+    /// `line` is -1 at first; from then on it is the line's place, and its room is written anew.
+    mutating func put(
+        _ number: UInt64, unit: UInt8? = nil, token: HeaderName, _ name: StaticString, at line: inout Int32
+    ) {
+        if line < 0 {
+            line = Int32(count)
+            append(token, name, reserve(Self.numberRoom), 0)
+        }
+        let field = fields + Int(line)
+        // This method's own, reserved above.
+        let room = UnsafeMutablePointer(mutating: field.pointee.value)
+        var length = ASCII.writeDecimal(number, into: room)
+        if let unit {
+            room[length] = unit
+            length += 1
+        }
+        field.pointee.valueLength = UInt32(length)
+    }
+
+    /// The largest UInt64 has 20 digits; one byte is for a unit.
+    private static let numberRoom = 21
+
+    /// Whether a live line has this name, which has no token.
+    func contains(_ name: StaticString) -> Bool {
+        for field in lines where !field.removed && ASCII.equals(field.nameBytes, name) { return true }
+        return false
+    }
+
+    /// Index of the one live line with this name, which has no token; -1 when there is none, or more than one.
+    func soleIndex(_ name: StaticString) -> Int {
+        var found = -1
+        for (index, field) in lines.enumerated() where !field.removed && ASCII.equals(field.nameBytes, name) {
+            if found >= 0 { return -1 }
+            found = index
+        }
+        return found
+    }
+
+    /// Drops every line with this name, which has no token.
+    func remove(_ name: StaticString) {
+        for index in 0..<count where ASCII.equals(fields[index].nameBytes, name) { fields[index].removed = true }
+    }
 }
 
 extension ByteSlice {

@@ -18,7 +18,9 @@ struct ProxyError: Error, Equatable {
         case overflow
         /// Bytes that are no valid HTTP.
         case protocolError
-        /// A body or a head made no progress within its limit.
+        /// The upstream says that it has not looked at the request.
+        case refusedStream
+        /// A body or a head made no progress within its limit, or there was no whole answer within the route's.
         case timeout
         /// Our side gave up: drain deadline, or the other side of the exchange is gone.
         case cancelled
@@ -30,6 +32,8 @@ struct ProxyError: Error, Equatable {
     var status: UInt16 = 0
     /// errno of a connection that could not be opened; 0 otherwise.
     var code: Int32 = 0
+    /// No byte of the request has reached the upstream.
+    var isUnsent = false
     /// Bytes of the body the codec has answered with already; 0 otherwise.
     var answeredBytes: UInt32 = 0
 }

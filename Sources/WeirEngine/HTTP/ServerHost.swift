@@ -36,6 +36,9 @@ class ServerHost {
     /// Connections to endpoints, from their opening to the close of their descriptor.
     var upstreamCount = 0
     var maxUpstreams = Int.max
+    /// Bytes of request bodies kept for further tries now, and further tries since the start.
+    var replayBytes = 0
+    var retryCount = 0
     /// Requests that got no connection because there were `maxUpstreams`.
     var overflowCount = 0
 

@@ -327,7 +327,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             if pool.replace(self, for: sink) { return close() }
             self.sink = sink
         }
-        fail(ProxyError(source: .upstream, cause: .connectionClosed))
+        fail(ProxyError(source: .upstream, cause: .connectionClosed, isUnsent: unsentIntact))
     }
 
     /// Moves what was queued for the endpoint, and what is known of the request, to another connection.

@@ -19,6 +19,7 @@ struct H1Framing {
     private var namesUpgrade = false
     private(set) var expectsContinue = false
     private(set) var isGRPC = false
+    private(set) var hasGRPCStatus = false
     private(set) var hasTwoHosts = false
 
     // MARK: Kinds of fields
@@ -38,8 +39,8 @@ struct H1Framing {
     @inline(__always)  // as above
     static func isOfInterest(_ token: HeaderName) -> Bool {
         let mask =
-            bit(.connection) | bit(.contentLength) | bit(.contentType) | bit(.expect) | bit(.host) | bit(.te)
-            | bit(.transferEncoding) | bit(.upgrade)
+            bit(.connection) | bit(.contentLength) | bit(.contentType) | bit(.expect) | bit(.grpcStatus)
+            | bit(.host) | bit(.te) | bit(.transferEncoding) | bit(.upgrade)
         return mask & bit(token) != 0
     }
 
@@ -70,6 +71,8 @@ struct H1Framing {
             expectsContinue = expectsContinue || Self.equals(value, "100-continue")
         case .contentType:
             isGRPC = Self.isGRPC(value)
+        case .grpcStatus:
+            hasGRPCStatus = true
         case .te:
             keepTrailers(&fields[index])
         default:

@@ -80,6 +80,7 @@ struct H1ResponseReader {
         head.reason = reason
         head.minorVersion = minorVersion
         head.framing = bodyFraming
+        head.hasGRPCStatus = framing.hasGRPCStatus
         head.keepAlive = bodyFraming != .untilClose && framing.keepsAlive(minorVersion: minorVersion)
         if status < 200 || status == 204 {
             // They have no length (RFC 9110 section 8.6), whatever an origin says.

@@ -198,7 +198,14 @@ extension Loop {
         nowIsStale = true
     }
 
+    /// Timers that libevent waits for.
+    var timerCount: Int { armedSources().count }
+
     private func earliestSource(until target: UInt64) -> LoopSource? {
+        armedSources().filter { $0.deadline > 0 && $0.deadline <= target }.min { $0.deadline < $1.deadline }
+    }
+
+    private func armedSources() -> [LoopSource] {
         var timers: [LoopSource] = []
         withUnsafeMutablePointer(to: &timers) { list in
             _ = event_base_foreach_event(
@@ -211,7 +218,7 @@ extension Loop {
                     return 0
                 }, list)
         }
-        return timers.filter { $0.deadline > 0 && $0.deadline <= target }.min { $0.deadline < $1.deadline }
+        return timers
     }
 }
 

@@ -17,7 +17,9 @@ final class Exchange: MessageSink {
     ///
     /// The worker keeps it for as long as it is pinned.
     private var pinned: Borrowed<PinnedSnapshot>?
-    /// Monotonic nanoseconds when the request went to the upstream.
+    /// What it takes to send the request again, or to give it up.
+    private var tries = Tries()
+    /// Monotonic nanoseconds when the request first went to an upstream.
     private var sentAt: UInt64 = 0
     /// What metrics and access log will say of the request.
     private var record = RequestRecord()
@@ -47,14 +49,18 @@ final class Exchange: MessageSink {
             route(head, last: last)
         case .body(let slice):
             record.requestBodyBytes += UInt64(slice.count)
+            if state.keepsRequest || state.isWaiting { keep(slice) }
             guard let upstream else { return }
             upstream.send(.body(slice))
             if upstream.isCongested { stream?.pauseReading() }
         case .trailers(let trailers):
+            if state.keepsRequest || state.isWaiting { tries.replay.keep(trailers) }
             upstream?.send(.trailers(trailers))
         case .end:
             record.requestMilliseconds = Int64((loop.now - record.startedAt) / 1_000_000)
-            if state.requestEnded() == .forward { upstream?.send(.end) }
+            let action = state.requestEnded()
+            if !state.isOver { tries.requestEnded(self, loop) }
+            if action == .forward { upstream?.send(.end) }
         case .reset(let error):
             if record.status == 0, error.status != 0, let stream {
                 record.responseHeadBytes = UInt64(stream.sentHeadBytes)
@@ -88,7 +94,7 @@ final class Exchange: MessageSink {
             perform(action)
         case .reset(let error):
             upstream = nil
-            perform(state.upstreamFailed(error))
+            fail(error)
         case .request:
             preconditionFailure("an upstream sent a request head")
         }
@@ -105,12 +111,19 @@ final class Exchange: MessageSink {
         guard let stream else { return }
         if head.isInformational {
             guard state.response == .awaited else { return }
+            // What the client has seen of this try cannot be taken back.
+            giveUpRepeating()
             stream.send(.response(head, last: false))
             if stream.isCongested { upstream?.pauseReading() }
             return
         }
-        let action = state.responseBegan(last: last)
+        let isRetriable = tries.repeats(head)
+        let action = state.responseBegan(last: last, isRetriable: isRetriable)
         guard action != .nothing else { return }
+        if isRetriable {
+            if case .waitForRetry = action { return perform(action) }
+            noteExhaustion()
+        }
         let upstreamMilliseconds = (loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
         worker.stampResponse(head, upstreamMilliseconds: upstreamMilliseconds)
@@ -119,7 +132,21 @@ final class Exchange: MessageSink {
         stream.send(.response(head, last: last))
         record.responseHeadBytes = UInt64(stream.sentHeadBytes)
         unpin()
+        if !tries.replay.isEmpty { tries.replay.drop(worker) }
         perform(action)
+    }
+
+    /// No answer is to be expected of the try under way.
+    private func fail(_ error: ProxyError) {
+        let isRetriable = tries.repeats(error)
+        let action = state.upstreamFailed(error, isRetriable: isRetriable)
+        if isRetriable { noteExhaustion() }
+        record.connectError = error.code
+        perform(action)
+    }
+
+    private func noteExhaustion() {
+        if state.isExhausted { record.flags.insert(.retryLimitExceeded) }
     }
 
     // MARK: Routing
@@ -139,17 +166,26 @@ final class Exchange: MessageSink {
         switch selection {
         case .noRoute: answer(.noRoute)
         case .noCluster: answer(.noCluster)
-        case .cluster(let cluster):
+        case .cluster(let cluster, let route):
+            tries.begin(route, head)
+            state.routed(retries: route.pointee.retry.retries)
+            if last { tries.requestEnded(self, loop) }
+            sentAt = loop.now
             // Kept by the worker until the next generation, which no wake-up brings before this returns.
-            cluster._withUnsafeGuaranteedRef { send(head, last: last, to: $0) }
+            cluster._withUnsafeGuaranteedRef { cluster in
+                record.clusterID = cluster.id
+                let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
+                _ = send(head, last: last, to: cluster.pick(key: key, &worker.random))
+            }
         }
     }
 
-    private func send(_ head: RequestHead, last: Bool, to cluster: Cluster) {
-        record.clusterID = cluster.id
-        guard let stream else { return }
-        let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
-        guard let endpoint = cluster.pick(key: key, &worker.random) else { return answer(.noHealthyUpstream) }
+    /// Begins a try; `false` when it has ended already, and maybe the request with it.
+    private func send(_ head: RequestHead, last: Bool, to endpoint: Unmanaged<Endpoint>?) -> Bool {
+        guard let endpoint else {
+            answer(.noHealthyUpstream)
+            return false
+        }
         let leased = endpoint._withUnsafeGuaranteedRef { endpoint -> Borrowed<ClientStream>? in
             endpoint.requestBegan()
             self.endpoint = Borrowed(endpoint)
@@ -157,16 +193,20 @@ final class Exchange: MessageSink {
             return endpoint.pool.lease(to: Borrowed(self))
         }
         guard let leased else {
-            guard worker.upstreamCount < worker.maxUpstreams else {
-                return answer(.failure(ProxyError(source: .upstream, cause: .overflow)))
-            }
-            let code = endpoint._withUnsafeGuaranteedRef { $0.pool.openError }
-            return answer(.failure(ProxyError(source: .upstream, cause: .connectFailure, code: code)))
+            fail(unleased(from: endpoint))
+            return false
         }
         upstream = leased
         captureAddress(leased)
-        sentAt = loop.now
         leased.send(.request(head, last: last))
+        return true
+    }
+
+    /// Why there was no connection.
+    private func unleased(from endpoint: Unmanaged<Endpoint>) -> ProxyError {
+        guard worker.upstreamCount < worker.maxUpstreams else { return ProxyError(source: .upstream, cause: .overflow) }
+        let code = endpoint._withUnsafeGuaranteedRef { $0.pool.openError }
+        return ProxyError(source: .upstream, cause: .connectFailure, code: code)
     }
 
     private func answer(_ reply: LocalReply) {
@@ -184,8 +224,12 @@ final class Exchange: MessageSink {
             break
         case .forwardAndFinish(let cancelUpstream):
             finish(cancelUpstream: cancelUpstream)
+        case .waitForRetry(let cancelUpstream):
+            waitForRetry(cancelUpstream: cancelUpstream)
+        case .retry:
+            sendAgain()
         case .reply(let error):
-            answer(.failure(error))
+            answer(.failure(error, retried: state.attempt > 1))
         case .cut(let error):
             record.cutShort(error)
             report()
@@ -212,9 +256,9 @@ final class Exchange: MessageSink {
         let upstream = upstream
         self.stream = nil
         self.upstream = nil
-        endpoint?.with { $0.requestEnded() }
-        endpoint = nil
+        letEndpointGo()
         unpin()
+        tries.end(worker)
         if cancelUpstream { upstream?.cancel() }
         worker.recycle(self)
         stream?.exchangeEnded()
@@ -228,6 +272,65 @@ final class Exchange: MessageSink {
         record.startedAt = loop.now
         record.requestHeadBytes = UInt64(head.backing?.count ?? 0)
         record.isGRPC = head.isGRPC
+    }
+
+    // MARK: Trying again
+
+    /// Keeps a part of the body for a further try, or gives up on one when it has become too long.
+    private func keep(_ slice: borrowing ByteSlice) {
+        guard state.isWaiting || tries.replay.hasRoom(for: slice.count, worker) else { return giveUpRepeating() }
+        tries.replay.keep(slice.share(), worker)
+        // Nobody takes it now: the client waits as well.
+        if state.isWaiting, !tries.replay.hasRoom(for: 1, worker) { stream?.pauseReading() }
+    }
+
+    private func giveUpRepeating() {
+        state.cannotRepeat()
+        tries.replay.drop(worker)
+    }
+
+    private func waitForRetry(cancelUpstream: Bool) {
+        let upstream = upstream
+        self.upstream = nil
+        endpoint?.with { $0.requestFailed() }
+        tries.note(endpoint, attempt: state.attempt)
+        tries.wait(before: state.attempt, self, worker)
+        if cancelUpstream { upstream?.cancel() }
+    }
+
+    /// The wait before a further try has passed.
+    func waitPassed() { perform(state.waitPassed()) }
+
+    /// The route's timeout has passed.
+    func timeoutPassed() { perform(state.timedOut()) }
+
+    /// Sends what has come of the request once more, to the endpoints of this moment.
+    private func sendAgain() {
+        guard let stream else { return }
+        let head = stream.requestHead
+        endpoint?.with { $0.failureForgotten() }
+        endpoint = nil
+        record.connectError = 0
+        worker.retryCount += 1
+        tries.prepare(head, attempt: state.attempt, now: loop.now)
+        guard let cluster = worker.currentCluster(record.clusterID) else { return answer(.noHealthyUpstream) }
+        let picked = cluster._withUnsafeGuaranteedRef { cluster in
+            let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
+            return tries.pick(from: cluster, key: key, &worker.random)
+        }
+        let last = head.framing.isEmpty
+        guard send(head, last: last, to: picked), !last else { return }
+        for index in 0..<tries.replay.pieces { upstream?.send(.body(tries.replay.piece(index))) }
+        if let trailers = tries.replay.trailers { upstream?.send(.trailers(trailers)) }
+        if state.request == .complete { upstream?.send(.end) }
+        if !state.keepsRequest || !tries.replay.hasRoom(for: 0, worker) { giveUpRepeating() }
+        if upstream?.isCongested ?? false { stream.pauseReading() } else { stream.resumeReading() }
+    }
+
+    private func letEndpointGo() {
+        guard let endpoint else { return }
+        self.endpoint = nil
+        endpoint.with { state.isWaiting ? $0.failureForgotten() : $0.requestEnded() }
     }
 
     // MARK: For the access log
@@ -250,6 +353,7 @@ final class Exchange: MessageSink {
     private func unpin() {
         guard let pinned else { return }
         self.pinned = nil
+        tries.forgetRoute()
         worker.unpin(pinned)
     }
 }

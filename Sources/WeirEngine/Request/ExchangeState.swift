@@ -1,7 +1,8 @@
 /// What one exchange has seen of both sides: a pure machine, without sockets, clocks or memory of its own.
 ///
 /// Each method is an event; the action it returns is performed by `Exchange` after the state is settled, so a re-entrant event
-/// finds a true state. Invariants: one answer a request, nothing after an end, exactly one `finish`.
+/// finds a true state. Invariants: one answer a request, nothing after an end, exactly one `finish`; no try beside another,
+/// and none once a byte of an answer has gone out.
 struct ExchangeState: Equatable {
     enum Side: Equatable {
         case open
@@ -21,6 +22,10 @@ struct ExchangeState: Equatable {
         case forward
         /// Pass it on; then the exchange is over. `cancelUpstream`: the request has not been sent whole.
         case forwardAndFinish(cancelUpstream: Bool)
+        /// The try has failed: wait, then make another. `cancelUpstream`: it has an answer under way that nobody wants.
+        case waitForRetry(cancelUpstream: Bool)
+        /// The wait is over: send the request again.
+        case retry
         /// Answer with an error of our own; then the exchange is over.
         case reply(ProxyError)
         /// The answer has begun and cannot be completed: cut it off; then the exchange is over.
@@ -32,20 +37,44 @@ struct ExchangeState: Equatable {
     private(set) var request = Side.open
     private(set) var response = Response.awaited
     private(set) var isOver = false
+    /// Between two tries: nothing is under way upstream.
+    private(set) var isWaiting = false
+    /// A try was worth repeating and there was none left.
+    private(set) var isExhausted = false
+    /// The number of the try under way, or of the last one.
+    private(set) var attempt: Int32 = 1
+    private var retriesLeft: Int32 = 0
+    /// The route retries, and nothing stands in the way of sending the request again.
+    private var canRepeat = false
+
+    /// What comes of the request is to be kept for a further try.
+    var keepsRequest: Bool { canRepeat && retriesLeft > 0 }
 
     /// The request's head has arrived; `last` when it has no body.
     mutating func requestBegan(last: Bool) {
         if last { request = .complete }
     }
 
+    /// A destination was chosen that may be tried so many times more.
+    mutating func routed(retries: Int32) {
+        retriesLeft = retries
+        canRepeat = retries > 0
+    }
+
     mutating func requestEnded() -> Action {
         guard !isOver, request == .open else { return .nothing }
         request = .complete
-        return .forward
+        return isWaiting ? .nothing : .forward
     }
 
-    mutating func responseBegan(last: Bool) -> Action {
-        guard !isOver, response == .awaited else { return .nothing }
+    /// More of the request than can be kept has come, or an interim answer has gone out: there is no further try.
+    mutating func cannotRepeat() { canRepeat = false }
+
+    /// `isRetriable`: the answer is of a kind that the route wants another try for.
+    mutating func responseBegan(last: Bool, isRetriable: Bool = false) -> Action {
+        guard !isOver, response == .awaited, !isWaiting else { return .nothing }
+        if isRetriable, takeRetry() { return .waitForRetry(cancelUpstream: !last || request == .open) }
+        canRepeat = false
         guard last else {
             response = .begun
             return .forward
@@ -65,9 +94,43 @@ struct ExchangeState: Equatable {
     }
 
     /// The upstream failed, or could not be had.
-    mutating func upstreamFailed(_ error: ProxyError) -> Action {
+    ///
+    /// `isRetriable`: in a way that the route wants another try for.
+    mutating func upstreamFailed(_ error: ProxyError, isRetriable: Bool = false) -> Action {
+        guard !isOver, !isWaiting else { return .nothing }
+        guard response == .awaited else {
+            isOver = true
+            return .cut(error)
+        }
+        if isRetriable, takeRetry() { return .waitForRetry(cancelUpstream: false) }
+        isOver = true
+        return .reply(error)
+    }
+
+    private mutating func takeRetry() -> Bool {
+        guard canRepeat else { return false }
+        guard retriesLeft > 0 else {
+            isExhausted = true
+            return false
+        }
+        retriesLeft -= 1
+        isWaiting = true
+        return true
+    }
+
+    /// The wait before the next try has passed.
+    mutating func waitPassed() -> Action {
+        guard !isOver, isWaiting else { return .nothing }
+        isWaiting = false
+        attempt += 1
+        return .retry
+    }
+
+    /// The route's timeout has passed.
+    mutating func timedOut() -> Action {
         guard !isOver else { return .nothing }
         isOver = true
+        let error = ProxyError(source: .upstream, cause: .timeout)
         return response == .awaited ? .reply(error) : .cut(error)
     }
 

@@ -4,32 +4,21 @@ extension RequestRecord {
     mutating func answered(by head: ResponseHead, upstreamMilliseconds milliseconds: UInt64) {
         status = UInt16(truncatingIfNeeded: head.status)
         upstreamMilliseconds = Int64(milliseconds)
-        if isGRPC { grpcStatus = Self.grpcStatus(head) }
-    }
-
-    /// `grpc-status` of an answer without a body carries it in its head; HTTP/1.1 has no other place for it.
-    private static func grpcStatus(_ head: ResponseHead) -> Int8 {
-        let name: StaticString = "grpc-status"
-        for field in head.block.lines where !field.removed && field.nameLength == name.utf8CodeUnitCount {
-            guard ASCII.equals(field.nameBytes, name), field.valueLength <= 2 else { continue }
-            var value: Int8 = 0
-            for byte in field.valueBytes {
-                guard byte >= ASCII.zero, byte <= ASCII.zero + 9 else { return -1 }
-                value = value * 10 + Int8(byte - ASCII.zero)
-            }
-            return field.valueLength == 0 ? -1 : value
-        }
-        return -1
+        if isGRPC { grpcStatus = head.grpcStatus }
     }
 
     /// Weir has answered itself.
     mutating func answered(by reply: LocalReply) {
         status = UInt16(reply.status)
+        if isGRPC {
+            grpcStatus = GRPCStatus.code(http: reply.status)
+            status = 200
+        }
         switch reply {
         case .noRoute: note(.noRoute, .routeNotFound)
         case .noCluster: note(.noCluster, .clusterNotFound)
         case .noHealthyUpstream: note(.noHealthyUpstream, .noHealthyUpstream)
-        case .failure(let error): fail(upstream: error)
+        case .failure(let error, _): fail(upstream: error)
         }
     }
 
@@ -40,7 +29,9 @@ extension RequestRecord {
         case .connectTimeout: note(.upstreamConnectFailure, .connectTimeout)
         case .overflow: note(.upstreamOverflow, .upstreamOverflow)
         case .protocolError: note(.upstreamProtocolError, .upstreamProtocolError)
-        case .connectionClosed, .timeout: note(.upstreamClosed, .connectionTermination)
+        case .connectionClosed: note(.upstreamClosed, .connectionTermination)
+        case .refusedStream: note(.upstreamReset, .upstreamReset)
+        case .timeout: note(.upstreamTimeout, .responseTimeout)
         case .cancelled: note(.localReset, .internalError)
         }
     }
@@ -56,17 +47,17 @@ extension RequestRecord {
         case .protocolError:
             if status == 0 { status = error.status }
             note(.downstreamProtocolError, .codecError)
-        case .connectionClosed, .connectFailure, .connectTimeout, .overflow:
+        case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream:
             note(.downstreamLeft, .downstreamDisconnect)
         }
     }
 
     /// The upstream failed inside its answer.
     mutating func cutShort(_ error: ProxyError) {
-        if error.cause == .protocolError {
-            note(.upstreamProtocolError, .protocolErrorAfterResponseStarted)
-        } else {
-            note(.upstreamClosed, .resetAfterResponseStarted)
+        switch error.cause {
+        case .protocolError: note(.upstreamProtocolError, .protocolErrorAfterResponseStarted)
+        case .timeout: note(.upstreamTimeout, .responseTimeout)
+        default: note(.upstreamClosed, .resetAfterResponseStarted)
         }
     }
 

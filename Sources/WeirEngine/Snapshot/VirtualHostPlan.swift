@@ -21,8 +21,9 @@ package struct RouteSpec: Sendable {
     package var origin: RouteOrigin
     /// What a request's key is made of where its cluster goes by keys; of all destinations, in order (semantics 4.2).
     package var hashPolicies: [HashPolicy] = []
-    /// The only destination goes by keys, so an attempt is not steered away from endpoints tried before.
-    package var repeatsEndpoints = false
+    /// Of a whole request, retries and waits included; 0 = no limit.
+    package var timeoutMilliseconds = 0
+    package var retry = RetrySpec.none
 
     package init(conditions: [MatchCondition], destinations: [Destination], origin: RouteOrigin) {
         self.conditions = conditions
@@ -69,8 +70,9 @@ struct RoutePlan {
     var name: UnsafeRawBufferPointer
     /// Number of its hash policies in the host's table, or -1: most routes have none.
     var hashing: Int32
-    /// As in `RouteSpec`.
-    var repeatsEndpoints: Bool
+    /// 0 = no limit.
+    var timeoutMilliseconds: UInt32
+    var retry: RetryPlan
 }
 
 /// A weighted destination on the hot path.
@@ -98,6 +100,8 @@ package final class VirtualHostPlan: @unchecked Sendable {
     /// The routes' names, one behind the other.
     private let names: UnsafePointer<UInt8>
     private let hashing: HashPolicyTable
+    /// The routes' retriable status codes, likewise.
+    private let codes: UnsafePointer<UInt16>
     /// As stated, for logs and dumps.
     package let specs: [RouteSpec]
 
@@ -112,6 +116,8 @@ package final class VirtualHostPlan: @unchecked Sendable {
         let names = UnsafeMutablePointer<UInt8>.copy(of: specs.flatMap { Array($0.origin.name.utf8) })
         var namesUsed = 0
         var hashed: [[HashPolicy]] = []
+        let codes = UnsafeMutablePointer<UInt16>.copy(of: specs.flatMap(\.retry.codes))
+        var codesUsed = 0
         let plans = UnsafeMutablePointer<RoutePlan>.allocate(capacity: max(specs.count, 1))
         for (index, spec) in specs.enumerated() {
             let first = flat.count
@@ -123,13 +129,17 @@ package final class VirtualHostPlan: @unchecked Sendable {
             }
             let name = UnsafeRawBufferPointer(start: names + namesUsed, count: spec.origin.name.utf8.count)
             namesUsed += name.count
+            let retryCodes = UnsafeBufferPointer<UInt16>(start: codes + codesUsed, count: spec.retry.codes.count)
+            codesUsed += retryCodes.count
             (plans + index).initialize(
                 to: RoutePlan(
                     action: .forward, firstDestination: Int32(first), destinationCount: Int32(flat.count - first),
                     totalWeight: total, name: name, hashing: spec.hashPolicies.isEmpty ? -1 : Int32(hashed.count),
-                    repeatsEndpoints: spec.repeatsEndpoints))
+                    timeoutMilliseconds: UInt32(clamping: spec.timeoutMilliseconds),
+                    retry: RetryPlan(spec.retry, codes: retryCodes)))
             if !spec.hashPolicies.isEmpty { hashed.append(spec.hashPolicies) }
         }
+        self.codes = UnsafePointer(codes)
         self.names = UnsafePointer(names)
         hashing = HashPolicyTable(hashed)
         routes = UnsafePointer(plans)
@@ -140,6 +150,7 @@ package final class VirtualHostPlan: @unchecked Sendable {
         UnsafeMutablePointer(mutating: routes).deallocate()
         UnsafeMutablePointer(mutating: destinations).deallocate()
         UnsafeMutablePointer(mutating: names).deallocate()
+        UnsafeMutablePointer(mutating: codes).deallocate()
     }
 
     package var routeCount: Int32 { table.count }
@@ -156,6 +167,9 @@ package final class VirtualHostPlan: @unchecked Sendable {
 
     /// `route` must be one that `next` returned.
     func plan(of route: Int32) -> RoutePlan { routes[Int(route)] }
+
+    /// Likewise; valid while the host lives.
+    func pointer(to route: Int32) -> UnsafePointer<RoutePlan> { routes + Int(route) }
 
     /// Draws a destination by weight: its cluster id, or -1 for a cluster that does not exist.
     ///

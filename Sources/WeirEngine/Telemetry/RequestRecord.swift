@@ -45,6 +45,8 @@ enum ResponseDetails: UInt8 {
     case connectionTermination
     case upstreamProtocolError
     case upstreamOverflow
+    case upstreamReset
+    case responseTimeout
     case resetAfterResponseStarted
     case protocolErrorAfterResponseStarted
     case downstreamDisconnect
@@ -74,6 +76,8 @@ enum ResponseDetails: UInt8 {
         case .connectionTermination: "upstream_reset_before_response_started{connection_termination}"
         case .upstreamProtocolError: "upstream_reset_before_response_started{protocol_error}"
         case .upstreamOverflow: "upstream_reset_before_response_started{overflow}"
+        case .upstreamReset: "upstream_reset_before_response_started{remote_refused_stream_reset}"
+        case .responseTimeout: "response_timeout"
         case .resetAfterResponseStarted: "upstream_reset_after_response_started{connection_termination}"
         case .protocolErrorAfterResponseStarted: "upstream_reset_after_response_started{protocol_error}"
         case .downstreamDisconnect: "downstream_remote_disconnect"

@@ -23,12 +23,13 @@ final class Cluster {
 
     /// An endpoint for one attempt, or `nil` when the cluster has none; `key` counts where the cluster `usesKeys`.
     ///
+    /// `passing`: where the key leads to has been passed over so many times, so what comes after it is wanted.
     /// Borrowed; whoever sends it a request says so with `requestBegan`.
-    func pick(key: UInt64, _ random: inout FastRandom) -> Unmanaged<Endpoint>? {
+    func pick(key: UInt64, passing: Int = 0, _ random: inout FastRandom) -> Unmanaged<Endpoint>? {
         switch endpoints.count {
         case 0: nil
         case 1: endpoints[0]
-        default: endpoints[balancer.pick(endpoints, key: key, &random)]
+        default: endpoints[balancer.pick(endpoints, key: key, passing: passing, &random)]
         }
     }
 

@@ -6,7 +6,9 @@ final class Endpoint {
     var workload: Int32
     /// Requests of this worker in flight.
     private(set) var active = 0
-    /// Itself, while it serves requests that outlive its place in the cluster.
+    /// Requests that it failed and that may be tried elsewhere; until then they borrow it for what is logged of them.
+    private var failed = 0
+    /// Itself, while there are requests that outlive its place in the cluster.
     private var last: Endpoint?
 
     init(pool: ConnectionPool, weight: UInt32, workload: Int32) {
@@ -20,18 +22,33 @@ final class Endpoint {
 
     func requestEnded() {
         active -= 1
-        guard active == 0, let last else { return }
+        letGo()
+    }
+
+    /// A try has failed; the request goes on borrowing the endpoint until `failureForgotten`.
+    func requestFailed() {
+        active -= 1
+        failed += 1
+    }
+
+    func failureForgotten() {
+        failed -= 1
+        letGo()
+    }
+
+    private func letGo() {
+        guard active == 0, let last, failed == 0 else { return }
         // The caller may still be using what only this reference keeps alive.
         pool.host.loop.releaseLater(last)
         self.last = nil
     }
 
-    deinit { precondition(active == 0, "an endpoint died with requests under way") }
+    deinit { precondition(active + failed == 0, "an endpoint died with requests under way") }
 
     /// The endpoint has left its cluster: idle connections close, busy ones end with their requests.
     func leave() {
         pool.drain()
-        if active > 0 { last = self }
+        if active + failed > 0 { last = self }
     }
 }
 

@@ -23,6 +23,8 @@ package struct EngineStats: Sendable, Equatable {
     /// Connections to endpoints begun, and those that failed to open.
     package var upstreamConnects = 0
     package var upstreamConnectFailures = 0
+    /// Requests sent to an endpoint again.
+    package var upstreamRetries = 0
     /// Series of metrics, summed over workers.
     package var metricSeries = 0
     /// Requests counted without their destination, because there were too many series.
@@ -62,6 +64,7 @@ package struct EngineStats: Sendable, Equatable {
         idleUpstreamConnections += other.idleUpstreamConnections
         upstreamConnects += other.upstreamConnects
         upstreamConnectFailures += other.upstreamConnectFailures
+        upstreamRetries += other.upstreamRetries
         metricSeries += other.metricSeries
         metricOverflow += other.metricOverflow
         accessLogLines += other.accessLogLines

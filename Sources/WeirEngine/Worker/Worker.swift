@@ -167,6 +167,7 @@ class Worker: ServerHost, AcceptorOwner {
         stats.idleUpstreamConnections = idleConnections
         stats.upstreamConnects = connectCount
         stats.upstreamConnectFailures = connectFailureCount
+        stats.upstreamRetries = retryCount
         stats.metricSeries = metrics.count
         stats.metricOverflow = Int(metrics.overflowed)
         stats.accessLogLines = accessLogger?.lines ?? 0
@@ -378,6 +379,12 @@ class Worker: ServerHost, AcceptorOwner {
         let entry = Unmanaged.passRetained(Cluster(host: self, plan: plan.takeUnretainedValue()))
         clusters[index] = entry
         return entry
+    }
+
+    /// The cluster with this id as the current generation has it.
+    func currentCluster(_ id: Int32) -> Unmanaged<Cluster>? {
+        guard let borrowedCurrent else { return nil }
+        return cluster(id, borrowedCurrent)
     }
 
     /// Makes room where there is none: an idle connection of any cluster closes for the sake of one that is needed.

@@ -65,6 +65,9 @@ package struct ServerMetrics: Sendable {
             "weir_upstream_connect_failures_total", .counter,
             "Connections to endpoints that were refused or took too long.", Double(stats.upstreamConnectFailures))
         text.single(
+            "weir_upstream_retries_total", .counter, "Requests sent to an endpoint again.",
+            Double(stats.upstreamRetries))
+        text.single(
             "weir_upstream_overflows_total", .counter,
             "Requests answered 503 because a worker had as many connections to endpoints as it may.",
             Double(stats.upstreamOverflows))

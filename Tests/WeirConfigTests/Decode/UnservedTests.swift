@@ -34,6 +34,12 @@ import WeirConfig
         return Case(field: field, yaml: yaml, path: "spec.http[0].\(field)")
     }
 
+    private static func retries(_ field: String, _ value: String) -> Case {
+        let entry = "route: [{destination: {host: a}}], retries: {attempts: 1, \(field): \(value)}"
+        let yaml = document("VirtualService", "hosts: [a.b]\nhttp: [{\(entry)}]")
+        return Case(field: field, yaml: yaml, path: "spec.http[0].retries.\(field)")
+    }
+
     private static func match(_ field: String, _ value: String) -> Case {
         let entry = "match: [{\(field): \(value)}], route: [{destination: {host: a}}]"
         let yaml = document("VirtualService", "hosts: [a.b]\nhttp: [{\(entry)}]")
@@ -81,8 +87,8 @@ import WeirConfig
         route("redirect", "{uri: /a}", isAction: true),
         route("directResponse", "{status: 200}", isAction: true),
         route("rewrite", "{uri: /a}"),
-        route("timeout", "1s"),
-        route("retries", "{attempts: 1}"),
+        retries("perTryTimeout", "1s"),
+        retries("retryRemoteLocalities", "true"),
         route("fault", "{abort: {httpStatus: 500}}"),
         route("mirror", "{host: b}"),
         route("mirrors", "[{destination: {host: b}}]"),

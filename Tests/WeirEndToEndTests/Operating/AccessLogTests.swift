@@ -159,7 +159,7 @@ import WeirTestSupport
             try client.request("GET", "/", host: "example.com").text == "no healthy upstream"
         }
         let lines = try serving.end().map { try object($0) }
-        #expect(lines.first?["f"] as? String == "UF")
+        #expect(lines.first?["f"] as? String == "URX,UF")
         let details =
             "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}"
         #expect(lines.first?["d"] as? String == details)

@@ -34,7 +34,8 @@ import WeirTestSupport
         ("/no-such-label", 503, "no healthy upstream"),
         (
             "/refused", 503,
-            "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
+            "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: "
+                + "remote connection failure"
         ), ("/elsewhere", 404, ""),
     ])
     func theAnswerSaysWhy(target: String, status: Int, body: String) throws {

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct ExchangeStateTests {
     private enum Event: CaseIterable {
-        case requestEnd, head, lastHead, responseEnd, upstreamFailure, downstreamFailure, localAnswer
+        case requestEnd, head, lastHead, retriableHead, responseEnd, upstreamFailure, retriableFailure
+        case interimHead, waitPassed, timeout, downstreamFailure, localAnswer
     }
 
     private static let failure = ProxyError(source: .upstream, cause: .connectionClosed)
@@ -14,9 +15,16 @@ import Testing
         case .requestEnd: return state.requestEnded()
         case .head: return state.responseBegan(last: false)
         case .lastHead: return state.responseBegan(last: true)
+        case .retriableHead: return state.responseBegan(last: true, isRetriable: true)
         case .responseEnd: return state.responseEnded()
         case .upstreamFailure: return state.upstreamFailed(failure)
+        case .retriableFailure: return state.upstreamFailed(failure, isRetriable: true)
+        case .waitPassed: return state.waitPassed()
+        case .timeout: return state.timedOut()
         case .downstreamFailure: return state.downstreamFailed()
+        case .interimHead:
+            state.cannotRepeat()
+            return .nothing
         case .localAnswer:
             guard !state.isOver else { return .nothing }
             state.answeredLocally()
@@ -24,22 +32,32 @@ import Testing
         }
     }
 
-    /// What a client would see of the actions; `nil` when an invariant is broken.
+    /// What a client and the upstreams would see of the actions.
     private struct Observed {
         var heads = 0
         var ends = 0
         var finishes = 0
+        var tries = 1
+        /// Tries under way; -1 while waiting would be a try that ended twice.
+        var underWay = 1
+        var mayRepeat = true
 
         mutating func see(_ event: Event, _ action: ExchangeState.Action) {
             switch (event, action) {
             case (.head, .forward): heads += 1
-            case (.lastHead, .forwardAndFinish):
+            case (.lastHead, .forwardAndFinish), (.retriableHead, .forwardAndFinish):
                 heads += 1
                 ends += 1
                 finishes += 1
             case (.responseEnd, .forwardAndFinish):
                 ends += 1
                 finishes += 1
+            case (_, .waitForRetry):
+                #expect(heads == 0 && mayRepeat, "a retry behind an answer's byte, or of what is not kept")
+                underWay -= 1
+            case (_, .retry):
+                tries += 1
+                underWay += 1
             case (_, .reply):
                 heads += 1
                 ends += 1
@@ -47,32 +65,49 @@ import Testing
             case (_, .cut), (_, .drop): finishes += 1
             default: break
             }
+            if event == .interimHead { mayRepeat = false }
         }
     }
 
-    @Test func anyOrderOfEventsGivesAtMostOneAnswerAndOneFinish() {
+    @Test func anyOrderOfEventsGivesAtMostOneAnswerOneFinishAndOneTryAtATime() {
         var random = FastRandom(seed: 42)
         var finished: [String: Int] = [:]
+        var exhausted = 0
         for _ in 0..<200_000 {
             var state = ExchangeState()
             state.requestBegan(last: random.below(2) == 0)
+            let retries = Int32(random.below(4))
+            let isOfTries = random.below(2) == 0
+            state.routed(retries: retries)
             var observed = Observed()
-            for _ in 0..<(1 + random.below(8)) {
-                let event = Event.allCases[Int(random.below(7))]
-                let wasOver = state.isOver
+            for _ in 0..<(1 + random.below(10)) {
+                // Half of the walks are of what tries are made of, or they would seldom get to their end.
+                let events = isOfTries ? [.requestEnd, .retriableHead, .retriableFailure, .waitPassed] : Event.allCases
+                let event = events[Int(random.below(UInt32(events.count)))]
+                let (wasOver, wasWaiting) = (state.isOver, state.isWaiting)
                 let action = Self.apply(event, &state)
                 if wasOver { #expect(action == .nothing, "something happened after the end") }
+                if wasWaiting, case .forward = action { Issue.record("there is no upstream to forward to") }
                 observed.see(event, action)
                 if case .reply = action { #expect(observed.heads == 1, "an answer behind an answer") }
                 if case .cut = action { #expect(observed.heads == 1 && observed.ends == 0) }
                 finished["\(action)".prefix(12).description, default: 0] += 1
             }
             #expect(observed.heads <= 1 && observed.ends <= observed.heads && observed.finishes <= 1)
+            #expect(observed.tries <= Int(retries) + 1 && observed.tries == Int(state.attempt))
+            #expect(observed.underWay == (state.isWaiting ? 0 : 1))
+            if state.isExhausted {
+                exhausted += 1
+                #expect(observed.tries == Int(retries) + 1 && retries > 0)
+            }
         }
         // The walk has really been everywhere.
-        for action in ["nothing", "forward", "forwardAndFi", "reply(WeirEn", "cut(WeirEngi", "drop"] {
+        for action in [
+            "nothing", "forward", "forwardAndFi", "reply(WeirEn", "cut(WeirEngi", "drop", "waitForRetry", "retry",
+        ] {
             #expect(finished[action, default: 0] > 1000, "\(action) was hardly reached: \(finished)")
         }
+        #expect(exhausted > 1000)
     }
 
     @Test func anAnswerThatOvertakesItsRequestCancelsTheUpstream() {
@@ -98,8 +133,74 @@ import Testing
     @Test func aFailureInsideTheAnswerCutsIt() {
         var state = ExchangeState()
         state.requestBegan(last: true)
+        state.routed(retries: 2)
         _ = state.responseBegan(last: false)
-        #expect(state.upstreamFailed(Self.failure) == .cut(Self.failure))
+        #expect(state.upstreamFailed(Self.failure, isRetriable: true) == .cut(Self.failure))
         #expect(state.upstreamFailed(Self.failure) == .nothing)
+    }
+
+    // MARK: Tries
+
+    @Test func aRetriableFailureIsRepeatedAsOftenAsTheRouteSays() {
+        var state = ExchangeState()
+        state.requestBegan(last: true)
+        state.routed(retries: 2)
+        for attempt in 1...2 {
+            #expect(state.keepsRequest && state.attempt == attempt)
+            #expect(state.upstreamFailed(Self.failure, isRetriable: true) == .waitForRetry(cancelUpstream: false))
+            #expect(state.waitPassed() == .retry)
+        }
+        #expect(state.attempt == 3 && !state.keepsRequest && !state.isExhausted)
+        #expect(state.upstreamFailed(Self.failure, isRetriable: true) == .reply(Self.failure))
+        #expect(state.isExhausted)
+    }
+
+    @Test func withoutRetriesNothingIsRepeatedOrExhausted() {
+        var state = ExchangeState()
+        state.requestBegan(last: true)
+        state.routed(retries: 0)
+        #expect(!state.keepsRequest)
+        #expect(state.upstreamFailed(Self.failure, isRetriable: true) == .reply(Self.failure))
+        #expect(!state.isExhausted)
+    }
+
+    @Test func anAnswerThatIsRepeatedIsCancelledUnlessBothSidesAreWhole() {
+        for (last, hasBody, cancels) in [(true, false, false), (false, false, true), (true, true, true)] {
+            var state = ExchangeState()
+            state.requestBegan(last: !hasBody)
+            state.routed(retries: 1)
+            #expect(state.responseBegan(last: last, isRetriable: true) == .waitForRetry(cancelUpstream: cancels))
+        }
+    }
+
+    @Test func theLastAnswerIsPassedOnWhenTriesRunOut() {
+        var state = ExchangeState()
+        state.requestBegan(last: true)
+        state.routed(retries: 1)
+        _ = state.responseBegan(last: true, isRetriable: true)
+        #expect(state.waitPassed() == .retry)
+        #expect(state.responseBegan(last: false, isRetriable: true) == .forward)
+        #expect(state.isExhausted)
+    }
+
+    @Test func theRequestMayEndWhileNoTryIsUnderWay() {
+        var state = ExchangeState()
+        state.requestBegan(last: false)
+        state.routed(retries: 1)
+        _ = state.upstreamFailed(Self.failure, isRetriable: true)
+        #expect(state.requestEnded() == .nothing)
+        #expect(state.request == .complete)
+        #expect(state.waitPassed() == .retry)
+    }
+
+    @Test func aTimeoutAnswersOrCutsAlsoBetweenTries() {
+        var waiting = ExchangeState()
+        waiting.routed(retries: 1)
+        _ = waiting.upstreamFailed(Self.failure, isRetriable: true)
+        #expect(waiting.timedOut() == .reply(ProxyError(source: .upstream, cause: .timeout)))
+        #expect(waiting.waitPassed() == .nothing)
+        var begun = ExchangeState()
+        _ = begun.responseBegan(last: false)
+        #expect(begun.timedOut() == .cut(ProxyError(source: .upstream, cause: .timeout)))
     }
 }

@@ -45,7 +45,7 @@ final class GatewayFixture: Sendable {
 
     static func snapshot(
         generation: UInt64 = 1, listeners: [Int], origins: [Int], hash: [HashPolicy] = [],
-        configure: (inout ClusterSpec) -> Void = { _ in }
+        configure: (inout ClusterSpec) -> Void = { _ in }, routing: (inout RouteSpec) -> Void = { _ in }
     ) throws -> Snapshot {
         var spec = ClusterSpec(name: "outbound|80||origin.default.svc.cluster.local")
         spec.balancer = .roundRobin
@@ -59,6 +59,7 @@ final class GatewayFixture: Sendable {
                 destinations: [RouteSpec.Destination(clusterID: cluster, weight: 1, clusterName: spec.name)],
                 origin: RouteOrigin(resource: "VirtualService default/test", file: "test", line: 1))
             route.hashPolicies = hash
+            routing(&route)
             return route
         }
         let routes = [

@@ -327,10 +327,10 @@ final class MemoryClientStream: ClientStream {
         sink?.receive(fromUpstream: .end)
     }
 
-    func fail() {
+    func fail(_ cause: ProxyError.Cause = .connectionClosed) {
         let sink = sink
         self.sink = nil
-        sink?.receive(fromUpstream: .reset(ProxyError(source: .upstream, cause: .connectionClosed)))
+        sink?.receive(fromUpstream: .reset(ProxyError(source: .upstream, cause: cause)))
     }
 }
 
@@ -356,10 +356,10 @@ final class MemoryWorker: Worker {
     }
 
     /// A worker that serves one route to one cluster on listener slot 0.
-    static func serving(upstreamCredit: Int = .max) throws -> MemoryWorker {
+    static func serving(upstreamCredit: Int = .max, retry: RetrySpec = .none) throws -> MemoryWorker {
         let worker = MemoryWorker(mail: Mailbox(), retired: RetiredSnapshots(notify: {}))
         worker.upstreamCredit = upstreamCredit
-        worker.adopt(try Self.snapshot())
+        worker.adopt(try Self.snapshot(retry: retry))
         return worker
     }
 
@@ -380,19 +380,21 @@ final class MemoryWorker: Worker {
     }
 
     static func snapshot(
-        generation: UInt64 = 1, endpoints: [String] = ["192.0.2.1"], hasCluster: Bool = true
+        generation: UInt64 = 1, endpoints: [String] = ["192.0.2.1"], hasCluster: Bool = true,
+        retry: RetrySpec = .none
     ) throws -> Snapshot {
         var spec = ClusterSpec(name: "outbound|80||echo")
         spec.endpoints = try endpoints.map { text in
             guard let target = EndpointTarget(text) else { throw NotAnAddress() }
             return ClusterSpec.Endpoint(target, port: 80)
         }
-        let route = RouteSpec(
+        var route = RouteSpec(
             conditions: [],
             destinations: [
                 RouteSpec.Destination(clusterID: hasCluster ? 0 : -1, weight: 1, clusterName: spec.name)
             ],
             origin: RouteOrigin(resource: "VirtualService default/echo", file: "test", line: 1))
+        route.retry = retry
         let host = ListenerPlan.Host(pattern: "*", plan: VirtualHostPlan(routes: [route]))
         return Snapshot(
             generation: generation, listeners: [ListenerPlan(port: 80, bind: nil, hosts: [host])],

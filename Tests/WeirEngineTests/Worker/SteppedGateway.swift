@@ -9,17 +9,31 @@ final class SteppedGateway {
     let port: Int
     private let mailbox = Mailbox<WorkerMessage>()
 
-    init(origins: [Int] = [], permits: ListenerPermits? = nil, configure: (inout ClusterSpec) -> Void = { _ in }) throws
-    {
+    init(
+        origins: [Int] = [], permits: ListenerPermits? = nil, configure: (inout ClusterSpec) -> Void = { _ in },
+        routing: (inout RouteSpec) -> Void = { _ in }
+    ) throws {
         worker = Worker(
             index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
         worker.loop.holdTime()
         guard let address = SocketAddress(numericHost: "127.0.0.1", port: 0) else { preconditionFailure("an address") }
         let socket = try Socket.listen(address, shared: false)
         port = Int(Socket.localAddress(socket).port)
-        let snapshot = try GatewayFixture.snapshot(listeners: [port], origins: origins, configure: configure)
+        let snapshot = try GatewayFixture.snapshot(
+            listeners: [port], origins: origins, configure: configure, routing: routing)
         mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
         mailbox.post(.listen(socket: socket, slot: 0, permits: permits))
+        worker.loop.tick(wait: true)
+    }
+
+    /// A later generation with these origins.
+    func adopt(
+        generation: UInt64, origins: [Int], configure: (inout ClusterSpec) -> Void = { _ in },
+        routing: (inout RouteSpec) -> Void = { _ in }
+    ) throws {
+        let snapshot = try GatewayFixture.snapshot(
+            generation: generation, listeners: [port], origins: origins, configure: configure, routing: routing)
+        mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
         worker.loop.tick(wait: true)
     }
 

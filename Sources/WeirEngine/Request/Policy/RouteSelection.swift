@@ -3,7 +3,8 @@ enum RouteSelection {
     case noRoute
     /// The route's destination names a service, port or subset that does not exist.
     case noCluster
-    case cluster(Unmanaged<Cluster>)
+    /// The route lives as long as the snapshot.
+    case cluster(Unmanaged<Cluster>, UnsafePointer<RoutePlan>)
 
     /// `routeName` is set to the route's name and `affinity` begun with its policies, which live as long as the snapshot.
     static func select(
@@ -24,7 +25,7 @@ enum RouteSelection {
             affinity.begin(plan.hashPolicies(of: route))
             let id = plan.pick(route: route, random: worker.random.next())
             guard id >= 0, let cluster = worker.cluster(id, pinned) else { return .noCluster }
-            return .cluster(cluster)
+            return .cluster(cluster, plan.pointer(to: route))
         }
     }
 }

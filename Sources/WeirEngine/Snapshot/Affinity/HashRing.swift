@@ -46,10 +46,11 @@ struct HashRing {
 
     /// The place of the endpoint a key belongs to.
     ///
-    /// O(1) for points spread evenly.
-    func endpoint(for key: UInt64) -> Int {
+    /// O(1) for points spread evenly. `passing`: so many points further on, which are mostly other endpoints'.
+    func endpoint(for key: UInt64, passing: Int = 0) -> Int {
         var next = Int(starts[Int(truncatingIfNeeded: key &>> shift)])
         while next < count, points[next] < key { next += 1 }
+        if passing > 0 { next = ((next < count ? next : 0) + passing) % count }
         return Int(endpoints[next < count ? next : 0])
     }
 

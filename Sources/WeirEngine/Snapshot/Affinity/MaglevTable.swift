@@ -34,7 +34,11 @@ struct MaglevTable {
     func free() { slots.deallocate() }
 
     /// The place of the endpoint a key belongs to.
-    func endpoint(for key: UInt64) -> Int { Int(slots[Int(key % size)]) }
+    ///
+    /// `passing`: the key is turned into another one, which mostly belongs to another endpoint.
+    func endpoint(for key: UInt64, passing: Int = 0) -> Int {
+        Int(slots[Int((key ^ (0 &- UInt64(passing))) % size)])
+    }
 
     /// Walks visit every slot only when the size is prime.
     static func isUsable(size: Int) -> Bool {

@@ -30,14 +30,17 @@ struct Balancer: ~Copyable {
 
     /// Index of the endpoint for one attempt; `key` decides where the policy goes by keys, and is not looked at elsewhere.
     ///
+    /// `passing`: as for `Cluster.pick`.
     /// There must be at least one endpoint.
-    mutating func pick(_ endpoints: borrowing EndpointList, key: UInt64, _ random: inout FastRandom) -> Int {
+    mutating func pick(
+        _ endpoints: borrowing EndpointList, key: UInt64, passing: Int = 0, _ random: inout FastRandom
+    ) -> Int {
         switch algorithm {
         case .leastRequest: leastRequest.pick(endpoints, &random)
         case .roundRobin: roundRobin.pick()
         case .random: weights.pick(&random)
-        case .ring(let ring): ring.endpoint(for: key)
-        case .maglev(let table): table.endpoint(for: key)
+        case .ring(let ring): ring.endpoint(for: key, passing: passing)
+        case .maglev(let table): table.endpoint(for: key, passing: passing)
         }
     }
 }
