@@ -179,7 +179,7 @@ package final class Compiler {
         for listener in listeners {
             let before = former.first { $0.isSuccessor(of: listener) }
             for (place, group) in listener.groups.enumerated() {
-                let isKept = group.members.count > 1 || group.fallback != nil
+                let isKept = group.members.count != 1 || group.fallback != nil
                 let host = hosts.host(for: group, former: isKept ? before?.group(for: group.key) : nil, clusters)
                 clusters.use(host)
                 listener.setHost(host, of: place)
@@ -210,6 +210,10 @@ package final class Compiler {
                 for part in parts[server] {
                     state.add(ListenerState.Member(service: part.service, entrance: entrance), domains: part.domains)
                 }
+            }
+            for server in listener.servers where layout.servers[server].redirectsToHTTPS {
+                let domains = parts[server].flatMap(\.domains) + layout.servers[server].hosts.names
+                for domain in domains { state.redirectToHTTPS(domain) }
             }
             return state
         }

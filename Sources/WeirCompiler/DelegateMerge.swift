@@ -29,7 +29,6 @@ enum DelegateMerge {
         if leaf.mirrors.isEmpty { leaf.mirrors = root.mirrors }
         if leaf.corsPolicy == nil { leaf.corsPolicy = root.corsPolicy }
         if leaf.headers == nil { leaf.headers = root.headers }
-        leaf.notHonoured += root.notHonoured.filter { !leaf.notHonoured.contains($0) }
     }
 
     // MARK: Matches

@@ -14,6 +14,8 @@ struct Entrance: Hashable {
 struct ServedServer {
     let entrance: Entrance
     let hosts: ServerHosts
+    /// Requests for its hosts are sent to https.
+    let redirectsToHTTPS: Bool
 }
 
 /// The Gateways laid out by port: what is listened on, by whom, for which hosts.
@@ -86,7 +88,10 @@ struct ListenerCompiler {
                 let share = Self.claim(server, report, &claims[address, default: Claims()])
                 layout.diagnostics += share.map { [$0] } ?? []
                 let place = layout.servers.count
-                layout.servers.append(ServedServer(entrance: entrance(gateway: name, port: address.port), hosts: hosts))
+                layout.servers.append(
+                    ServedServer(
+                        entrance: entrance(gateway: name, port: address.port), hosts: hosts,
+                        redirectsToHTTPS: server.tls?.httpsRedirect == true))
                 layout.serversByGateway[name, default: []].append(place)
                 if let known = places[address] {
                     layout.listeners[known].servers.append(place)
@@ -151,12 +156,6 @@ struct ListenerCompiler {
                 .unsupportedServer, ".port.protocol",
                 "Protocol \(server.port.protocol.rawValue) is not served by this version; the port is not listened on for "
                     + "it. Use protocol HTTP, or terminate TLS in front of Weir.")
-        }
-        if server.tls?.httpsRedirect == true {
-            return report(
-                .unsupportedServer, ".tls.httpsRedirect",
-                "httpsRedirect is not served by this version; the server is left out, since serving its hosts in the clear "
-                    + "is not what was asked for. Remove httpsRedirect to serve them as plain HTTP.")
         }
         if server.bind?.hasPrefix("unix:") == true {
             return report(

@@ -21,6 +21,8 @@ final class ListenerState {
         /// Where requests go when no member has a route here.
         var fallback: DestinationRequest?
         var host: CompiledHost?
+        /// Its requests are sent to https, whatever its members say (semantics 2.5).
+        var redirectsToHTTPS = false
     }
     /// Where a member stands.
     struct Slot {
@@ -93,6 +95,17 @@ final class ListenerState {
         }
     }
 
+    /// Requests for a domain are sent to https, also where no VirtualService serves it.
+    func redirectToHTTPS(_ domain: String) {
+        let key = Group.Key(domain: domain)
+        if let group = places[key] {
+            groups[group].redirectsToHTTPS = true
+        } else {
+            places[key] = groups.count
+            groups.append(Group(key: key, members: [], redirectsToHTTPS: true))
+        }
+    }
+
     private func share(of member: Member, in group: Int) -> Share {
         Share(group: group, service: member.service.serial, binding: member.entrance.binding)
     }
@@ -106,10 +119,15 @@ final class ListenerState {
     ///
     /// A domain without a route here is none: a wider one may take its requests (semantics 3.4).
     func makePlan() {
-        let plans = groups.map { group in group.host.flatMap { $0.plan.routeCount > 0 ? $0.plan : nil } }
+        let plans = groups.map { group in
+            group.host.flatMap { $0.plan.routeCount > 0 || group.redirectsToHTTPS ? $0.plan : nil }
+        }
         guard let names else {
             let hosts = zip(groups, plans).compactMap { group, plan in
-                plan.map { ListenerPlan.Host(pattern: group.key.domain, plan: $0) }
+                plan.map {
+                    ListenerPlan.Host(
+                        pattern: group.key.domain, plan: $0, redirectsToHTTPS: group.redirectsToHTTPS)
+                }
             }
             plan = ListenerPlan(port: port, bind: bind, hosts: hosts)
             return

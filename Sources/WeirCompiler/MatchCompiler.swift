@@ -89,18 +89,23 @@ struct MatchCompiler {
     }
 
     private mutating func regex(_ text: String, _ field: String) throws(Malformed) -> MatchCondition.Pattern {
-        if let known = regexes[text]?.set { return .regex(known) }
         do throws(RegexSet.Malformed) {
-            let set = try RegexSet(pattern: text, workers: workers)
-            if regexes.count >= sweepAt {
-                regexes = regexes.filter { $0.value.set != nil }
-                sweepAt = max(64, regexes.count * 2)
-            }
-            regexes[text] = Weak(set: set)
-            return .regex(set)
+            return .regex(try program(text))
         } catch {
             throw Malformed(field: field, reason: error.reason)
         }
+    }
+
+    /// A pattern's programs, those there are already if there are any.
+    mutating func program(_ pattern: String) throws(RegexSet.Malformed) -> RegexSet {
+        if let known = regexes[pattern]?.set { return known }
+        let set = try RegexSet(pattern: pattern, workers: workers)
+        if regexes.count >= sweepAt {
+            regexes = regexes.filter { $0.value.set != nil }
+            sweepAt = max(64, regexes.count * 2)
+        }
+        regexes[pattern] = Weak(set: set)
+        return set
     }
 }
 

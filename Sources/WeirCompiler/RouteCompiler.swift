@@ -42,12 +42,16 @@ struct RouteCompiler {
         var routes: [RouteSpec] = []
         var resolved: [ResolvedDestination] = []
         var ended = false
-        for rule in service.rules where !rule.http.route.isEmpty && !ended {
+        for rule in service.rules where !ended {
             let http = rule.http
-            let destinations = destinations(of: rule, entrance, clusters, &resolved)
+            let actions = RouteActionCompiler(http, serverPort: entrance.port, &matches)
+            for problem in actions.problems { service.reportAction(rule, problem) }
+            let destinations = destinations(of: rule, actions, entrance, clusters, &resolved)
             let hashing = RouteHashing(resolved.suffix(http.route.count), weights: http.route.map(\.weight))
             if http.match.isEmpty {
-                var route = RouteSpec(conditions: [], destinations: destinations, origin: origin(rule, nil))
+                var route = RouteSpec(
+                    conditions: [], destinations: destinations, origin: origin(rule, nil),
+                    actions: actions.actions(for: nil))
                 route.take(hashing)
                 route.limit(by: http, hashing)
                 routes.append(route)
@@ -57,7 +61,8 @@ struct RouteCompiler {
                 do throws(MatchCompiler.Malformed) {
                     let conditions = try matches.conditions(of: match)
                     var route = RouteSpec(
-                        conditions: conditions, destinations: destinations, origin: origin(rule, match))
+                        conditions: conditions, destinations: destinations, origin: origin(rule, match),
+                        actions: actions.actions(for: match))
                     route.take(hashing)
                     route.limit(by: http, hashing)
                     routes.append(route)
@@ -86,15 +91,16 @@ struct RouteCompiler {
     }
 
     private func destinations(
-        of rule: RoutedRule, _ entrance: Entrance, _ clusters: ClusterCompiler,
+        of rule: RoutedRule, _ actions: RouteActionCompiler, _ entrance: Entrance, _ clusters: ClusterCompiler,
         _ resolved: inout [ResolvedDestination]
     ) -> [RouteSpec.Destination] {
-        rule.http.route.map { entry in
+        zip(rule.http.route, actions.destinations).map { entry, actions in
             let request = DestinationRequest(entry.destination, namespace: rule.namespace, serverPort: entrance.port)
             let answer = clusters.resolve(request)
             resolved.append(ResolvedDestination(request: request, clusterID: answer.clusterID, hash: answer.hash))
             return RouteSpec.Destination(
-                clusterID: answer.clusterID, weight: UInt32(clamping: entry.weight ?? 0), clusterName: answer.name)
+                clusterID: answer.clusterID, weight: UInt32(clamping: entry.weight ?? 0), clusterName: answer.name,
+                actions: actions)
         }
     }
 

@@ -168,10 +168,6 @@ final class RoutedService {
         var problems: [Diagnostic] = []
         var ended: String?
         for rule in rules {
-            if rule.http.route.isEmpty {
-                problems.append(leftOut(rule))
-                continue
-            }
             if let ended {
                 problems.append(
                     report(
@@ -200,15 +196,6 @@ final class RoutedService {
                 + "to callers by service name.")
     }
 
-    private func leftOut(_ rule: RoutedRule) -> Diagnostic {
-        let http = rule.http
-        let actions = http.notHonoured.isEmpty ? "an action" : http.notHonoured.joined(separator: ", ")
-        return report(
-            .fieldNotHonoured, rule, path: rule.path, line: http.line,
-            "The rule has no `route`, and \(actions) is not acted on by this version: the rule is left out, and its requests go "
-                + "to the rules behind it. Give it a `route`.")
-    }
-
     /// The match of this rule that takes every request on every Gateway, if there is one.
     private func endOfRules(_ rule: RoutedRule, _ problems: inout [Diagnostic]) -> String? {
         let (http, path) = (rule.http, rule.path)
@@ -229,6 +216,13 @@ final class RoutedService {
         patternDiagnostics[path] = report(
             .schemaValidation, rule, path: path, line: line,
             "The pattern does not compile (\(reason)), so this match is left out. Correct the pattern.")
+    }
+
+    /// Something a rule asks for that cannot be done.
+    func reportAction(_ rule: RoutedRule, _ problem: RouteActionCompiler.Problem) {
+        let path = "\(rule.path).\(problem.field)"
+        patternDiagnostics[path] = report(
+            .schemaValidation, rule, path: path, line: problem.line, problem.message)
     }
 
     // MARK: Gateways

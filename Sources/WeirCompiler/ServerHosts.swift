@@ -46,6 +46,9 @@ struct ServerHosts {
         }
     }
 
+    /// All of them, without their namespaces.
+    var names: [String] { patterns.map(\.host) }
+
     /// The more specific of each pair of a server's host and `host` that overlap; empty when none do.
     func domains(for host: String, namespace: String) -> [String] {
         guard host == "*" || host.hasPrefix("*.") else {

@@ -90,7 +90,7 @@ import WeirEngine
         let result = compile(
             F.gateway([
                 F.server(port: 443, .https), F.server(port: 8443, .tls), F.server(port: 9000, .tcp),
-                F.server(port: 81, redirect: true), F.server(port: 82, bind: "unix:///x.sock"), F.server(port: 80),
+                F.server(port: 82, bind: "unix:///x.sock"), F.server(port: 80),
             ]),
             F.virtualService([F.rule(to: "alpha")]))
         #expect(result.snapshot.listeners.map(\.port) == [80])
@@ -99,8 +99,7 @@ import WeirEngine
                 "WEIR0006 gw spec.servers[0].port.protocol gw.yaml:7",
                 "WEIR0006 gw spec.servers[1].port.protocol gw.yaml:7",
                 "WEIR0006 gw spec.servers[2].port.protocol gw.yaml:7",
-                "WEIR0006 gw spec.servers[3].tls.httpsRedirect gw.yaml:7",
-                "WEIR0006 gw spec.servers[4].bind gw.yaml:7",
+                "WEIR0006 gw spec.servers[3].bind gw.yaml:7",
             ])
         #expect(result.diagnostics.allSatisfy { $0.severity == .warning })
     }
@@ -125,9 +124,8 @@ import WeirEngine
     @Test(arguments: [
         (Fixture.server(["t.com"], .tcp), "TCP"), (Fixture.server(["t.com"], .https), "TLS"),
         (Fixture.server(["t.com"], .tls), "TLS"),
-        (Fixture.server(["t.com"], redirect: true), nil),
     ])
-    func whatIsNotServedTakesNoPort(_ first: Gateway.Server, _ conflict: String?) {
+    func whatIsNotServedTakesNoPort(_ first: Gateway.Server, _ conflict: String) {
         for isOneGateway in [true, false] {
             let plain = F.server(["a.com"])
             let gateways =
@@ -138,8 +136,8 @@ import WeirEngine
             #expect(result.routes == "80 a.com\n  * -> 80||alpha")
             #expect(result.diagnostics.filter { $0.code == .unsupportedServer }.count == 1)
             let shared = result.diagnostics.filter { $0.code == .conflictingGateways }
-            #expect(shared.count == (conflict == nil ? 0 : 1))
-            #expect(shared.allSatisfy { $0.message.contains("for \(conflict ?? "") by Gateway default/a") })
+            #expect(shared.count == 1)
+            #expect(shared.allSatisfy { $0.message.contains("for \(conflict) by Gateway default/a") })
         }
     }
 

@@ -131,17 +131,6 @@ import WeirEngine
         #expect(result.diagnostics.isEmpty)
     }
 
-    @Test func aRuleWithoutRouteIsLeftOutAndReported() {
-        var redirect = HTTPRoute()
-        redirect.notHonoured = ["redirect"]
-        redirect.line = 12
-        var rewritten = F.rule([F.match(prefix: "/a")], to: "alpha")
-        rewritten.notHonoured = ["rewrite"]
-        let result = compile(F.virtualService([redirect, rewritten, F.rule(to: "beta")]))
-        #expect(result.routes == "80 *\n  path prefix \"/a\" -> 80||alpha\n  * -> 80||beta")
-        #expect(result.findings == ["WEIR0003 vs spec.http[0] vs.yaml:12"])
-    }
-
     @Test func routesRememberWhereTheyWereWritten() {
         var match = F.match(prefix: "/a")
         match.name = "m"

@@ -21,20 +21,16 @@ extension HTTPRoute {
         route = fields.items("route").map(HTTPRouteDestination.init)
         readActions(&fields)
         readPolicies(&fields)
-        notHonoured = fields.unservedNames
         fields.finish()
     }
 
     private mutating func readActions(_ fields: inout FieldReader) {
-        redirect = fields.unserved("redirect", "requests of this entry get no redirect")?.mapping().map(
-            HTTPRedirect.init)
-        directResponse = fields.unserved("directResponse", "requests of this entry get no such response")?.mapping()
-            .map(HTTPDirectResponse.init)
+        redirect = fields.mapping("redirect").map(HTTPRedirect.init)
+        directResponse = fields.mapping("directResponse").map(HTTPDirectResponse.init)
         delegate = fields.mapping("delegate").map(Delegate.init)
-        rewrite = fields.unserved("rewrite", "requests are forwarded with path and host unchanged")?.mapping().map(
-            HTTPRewrite.init)
-        corsPolicy = fields.unserved("corsPolicy", "no CORS headers are handled")?.mapping().map(CorsPolicy.init)
-        headers = fields.unserved("headers", "headers are forwarded unchanged")?.mapping().map(Headers.init)
+        rewrite = fields.mapping("rewrite").map(HTTPRewrite.init)
+        corsPolicy = fields.mapping("corsPolicy").map(CorsPolicy.init)
+        headers = fields.mapping("headers").map(Headers.init)
     }
 
     private mutating func readPolicies(_ fields: inout FieldReader) {
@@ -83,7 +79,7 @@ extension HTTPRouteDestination {
         guard var fields = value.mapping() else { return }
         destination = Destination(fields.mapping("destination"))
         weight = fields.integer("weight", Weight.decodable)
-        headers = fields.unserved("headers", "headers are forwarded unchanged")?.mapping().map(Headers.init)
+        headers = fields.mapping("headers").map(Headers.init)
         fields.finish()
     }
 }

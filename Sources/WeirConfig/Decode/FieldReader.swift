@@ -17,8 +17,6 @@ struct FieldReader {
     private var fields: [Field]
     /// Every name asked for: what the mapping may hold.
     private var known: [String] = []
-    /// Written fields that this version does not act on.
-    private(set) var unservedNames: [String] = []
 
     init(entries: [MappingEntry], path: FieldPath, line: Int, session: DecodeSession) {
         self.path = path
@@ -84,7 +82,6 @@ struct FieldReader {
     mutating func unserved(_ name: String, _ consequence: String) -> FieldValue? {
         let value = take(name)
         if let value {
-            unservedNames.append(name)
             value.warn(.fieldNotHonoured, "\(name) is not acted on by this version; \(consequence).")
         }
         return value

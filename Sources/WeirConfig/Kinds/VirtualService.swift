@@ -32,8 +32,6 @@ package struct HTTPRoute: Sendable, Hashable {
     package var mirrors: [HTTPMirrorPolicy] = []
     @Boxed package var corsPolicy: CorsPolicy?
     @Boxed package var headers: Headers?
-    /// Field names of this entry that Weir reads but does not act on yet; each was reported.
-    package var notHonoured: [String] = []
     package var line = 0
 
     package init() {}

@@ -7,7 +7,7 @@ extension Headers {
 
 extension HeaderOperations {
     /// Whether a name stands for the request's authority.
-    static func isAuthority(_ name: String) -> Bool {
+    package static func isAuthority(_ name: String) -> Bool {
         let name = name.lowercased()
         return name == "host" || name == ":authority"
     }

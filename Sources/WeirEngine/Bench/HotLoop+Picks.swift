@@ -9,7 +9,9 @@ extension HotLoop {
         let weighted = HotLoop(name: "pick destination, 2 weights") { repetitions in
             var random = FastRandom(seed: 1)
             var sum: UInt64 = 0
-            for _ in 0..<repetitions { sum &+= UInt64(plan.pick(route: 0, random: random.next())) }
+            for _ in 0..<repetitions {
+                sum &+= UInt64(plan.pick(route: 0, random: random.next())?.pointee.clusterID ?? 0)
+            }
             return sum
         }
         let ten = Array(repeating: UInt32(1), count: 10)

@@ -21,16 +21,22 @@ struct HeaderField {
 struct HeaderBlock: ~Copyable {
     /// Lines a peer may send (Istio's gateway: 100).
     static let maxReceived = 100
-    /// Lines Weir may add.
+    /// Lines a route's header operations may add.
+    static let maxEdits = 48
+    /// Lines Weir may add, those included.
     static let maxOwn = 64
     static let capacity = maxReceived + maxOwn
     private static let arenaBytes = 1024
+    /// A second arena, for blocks that have needed one.
+    private static let spillBytes = 4096
 
     let fields: UnsafeMutablePointer<HeaderField>
     private(set) var count = 0
     private let arena: UnsafeMutablePointer<UInt8>
     private var arenaUsed = 0
-    /// Values that did not fit into the arena; freed by `reset`.
+    private var spill: UnsafeMutablePointer<UInt8>?
+    private var spillUsed = 0
+    /// Values that did not fit into the arenas; freed by `reset`.
     private var overflow: [UnsafeMutableRawPointer] = []
 
     init() {
@@ -42,11 +48,13 @@ struct HeaderBlock: ~Copyable {
         for block in overflow { free(block) }
         fields.deallocate()
         arena.deallocate()
+        spill?.deallocate()
     }
 
     mutating func reset() {
         count = 0
         arenaUsed = 0
+        spillUsed = 0
         if !overflow.isEmpty {
             for block in overflow { free(block) }
             overflow.removeAll()
@@ -81,6 +89,16 @@ struct HeaderBlock: ~Copyable {
             arenaUsed += length
             return arena + (arenaUsed - length)
         }
+        return reserveFurther(length)
+    }
+
+    private mutating func reserveFurther(_ length: Int) -> UnsafeMutablePointer<UInt8> {
+        if spillUsed + length <= Self.spillBytes {
+            let memory = spill ?? .allocate(capacity: Self.spillBytes)
+            spill = memory
+            spillUsed += length
+            return memory + (spillUsed - length)
+        }
         guard let block = malloc(length) else { fatalError("out of memory: \(length) bytes for a header value") }
         overflow.append(block)
         return block.assumingMemoryBound(to: UInt8.self)
@@ -90,6 +108,15 @@ struct HeaderBlock: ~Copyable {
     func firstIndex(of token: HeaderName) -> Int {
         for index in 0..<count where fields[index].token == token && !fields[index].removed { return index }
         return -1
+    }
+
+    /// Bytes the live lines take on the wire, with what separates them.
+    var lineBytes: Int {
+        var bytes = 0
+        for index in 0..<count where !fields[index].removed {
+            bytes += Int(fields[index].nameLength) + Int(fields[index].valueLength) + 4
+        }
+        return bytes
     }
 
     /// Drops every line with this token.

@@ -27,7 +27,8 @@ enum HeaderName: UInt8, CaseIterable {
     case userAgent
     case xEnvoyAttemptCount
     case xEnvoyExternalAddress
-    /// `x-envoy-internal` and the control headers a client must not set (semantics 6.1): all dropped alike.
+    /// `x-envoy-internal`, `x-envoy-original-path` and its kin, and the control headers a client must not set (semantics
+    /// 6.1): all dropped alike.
     case xEnvoyControl
     case xEnvoyOverloaded
     case xEnvoyUpstreamServiceTime
@@ -155,7 +156,11 @@ extension HeaderName {
         case 7: ASCII.equals(rest, "ip-tags")
         case 8: ASCII.equals(rest, "internal") || ASCII.equals(rest, "retry-on")
         case 11: ASCII.equals(rest, "max-retries") || ASCII.equals(rest, "force-trace")
-        case 13: ASCII.equals(rest, "retry-grpc-on")
+        case 12: ASCII.equals(rest, "original-url")
+        // The originals are Weir's own to tell of.
+        case 13:
+            ASCII.equals(rest, "retry-grpc-on") || ASCII.equals(rest, "original-path")
+                || ASCII.equals(rest, "original-host")
         case 19: ASCII.equals(rest, "decorator-operation")
         case 22:
             ASCII.equals(rest, "upstream-rq-timeout-ms") || ASCII.equals(rest, "retriable-status-codes")

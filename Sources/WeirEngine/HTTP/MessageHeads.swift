@@ -86,6 +86,7 @@ struct RequestHead {
         var method: MethodToken = .other
         var methodBytes: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
         var target: UnsafeMutableRawBufferPointer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        var originalTarget: UnsafeRawBufferPointer?
         var pathLength: Int = 0
         var authority: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
         var hostLength: Int = 0
@@ -128,10 +129,15 @@ struct RequestHead {
         get { fields.pointee.methodBytes }
         nonmutating set { fields.pointee.methodBytes = newValue }
     }
-    /// Path and query as they go upstream: normalised in place.
+    /// Path and query as they go upstream: normalised in place, then rewritten as the route says.
     var target: UnsafeMutableRawBufferPointer {
         get { fields.pointee.target }
         nonmutating set { fields.pointee.target = newValue }
+    }
+    /// Path and query before a route rewrote them; `nil` when none did.
+    var originalTarget: UnsafeRawBufferPointer? {
+        get { fields.pointee.originalTarget }
+        nonmutating set { fields.pointee.originalTarget = newValue }
     }
     /// Bytes of `target` before the `?`.
     var pathLength: Int {
@@ -197,6 +203,7 @@ struct RequestHead {
         fields.pointee.method = .other
         fields.pointee.methodBytes = UnsafeRawBufferPointer(start: nil, count: 0)
         fields.pointee.target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        fields.pointee.originalTarget = nil
         fields.pointee.pathLength = 0
         fields.pointee.authority = UnsafeRawBufferPointer(start: nil, count: 0)
         fields.pointee.hostLength = 0

@@ -20,6 +20,8 @@ struct ProxyError: Error, Equatable {
         case protocolError
         /// The upstream says that it has not looked at the request.
         case refusedStream
+        /// An answer's head has become longer than may be sent.
+        case headTooLarge
         /// A body or a head made no progress within its limit, or there was no whole answer within the route's.
         case timeout
         /// Our side gave up: drain deadline, or the other side of the exchange is gone.

@@ -79,6 +79,24 @@ package final class RegexSet: @unchecked Sendable {
         return false
     }
 
+    /// Why a text cannot take the place of this pattern's matches, as one that names a group there is none of.
+    package func objection(toSubstitute text: String) -> String? {
+        var text = text
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
+            reason.initialize(repeating: 0)
+            let isFit = text.withUTF8 { bytes in
+                bytes.withMemoryRebound(to: CChar.self) { bytes in
+                    let start = bytes.baseAddress ?? UnsafePointer(reason.baseAddress!)
+                    return weir_re2_check_rewrite(
+                        programs[0], start, bytes.count, reason.baseAddress!, reason.count) != 0
+                }
+            }
+            if isFit { return nil }
+            let words = reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            return String(decoding: words, as: UTF8.self)
+        }
+    }
+
     private static func compile(_ pattern: String) -> Result<OpaquePointer, Malformed> {
         var pattern = pattern
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
@@ -110,5 +128,21 @@ enum RegexProgram {
             return weir_re2_full_match(program, "", 0) != 0
         }
         return weir_re2_full_match(program, start.assumingMemoryBound(to: CChar.self), text.count) != 0
+    }
+
+    /// Writes the text with `substitute` in the place of every match; `nil` when that needs more room.
+    static func replaceAll(
+        _ handles: UnsafeRawPointer, worker: Int, _ text: UnsafeRawBufferPointer,
+        by substitute: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer
+    ) -> Int? {
+        let program = handles.load(fromByteOffset: worker &* MemoryLayout<OpaquePointer>.stride, as: OpaquePointer.self)
+        // RE2 wants addresses even for no bytes.
+        guard let out = room.baseAddress else { return nil }
+        let source = (text.baseAddress ?? UnsafeRawPointer(out)).assumingMemoryBound(to: CChar.self)
+        let by = (substitute.baseAddress ?? UnsafeRawPointer(out)).assumingMemoryBound(to: CChar.self)
+        let length = weir_re2_replace_all(
+            program, source, text.count, by, substitute.count, out.assumingMemoryBound(to: CChar.self), room.count)
+        // SIZE_MAX: there was not enough.
+        return length < 0 ? nil : length
     }
 }

@@ -24,6 +24,8 @@ final class Exchange: MessageSink {
     /// What metrics and access log will say of the request.
     private var record = RequestRecord()
     private var isReported = false
+    /// What the route does besides; borrows from `pinned`.
+    private var policies = ActivePolicies()
     /// What its line in the access log needs and would be gone by then.
     private var capture = LogCapture()
     /// Borrows from `pinned`.
@@ -126,7 +128,11 @@ final class Exchange: MessageSink {
         }
         let upstreamMilliseconds = (loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
-        worker.stampResponse(head, upstreamMilliseconds: upstreamMilliseconds)
+        worker.stampTime(head, upstreamMilliseconds: upstreamMilliseconds)
+        if policies.isActive, let error = change(head) {
+            return answer(.failure(error), cancelUpstream: action.cancelsUpstream)
+        }
+        worker.stampProxied(head)
         affinity.addCookies(to: head)
         captureHeaders(head)
         stream.send(.response(head, last: last))
@@ -159,14 +165,18 @@ final class Exchange: MessageSink {
         }
         self.pinned = pinned
         var routeName = UnsafeRawBufferPointer(start: nil, count: 0)
-        let selection = RouteSelection.select(head, stream.downstream, pinned, worker, &routeName, &affinity)
+        let selection = RouteSelection.select(
+            head, stream.downstream, pinned, worker, &routeName, &policies, &affinity)
         captureRoute(routeName)
         // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
         ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+        if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
         switch selection {
+        case .redirectToHTTPS: answer(.redirectToHTTPS)
         case .noRoute: answer(.noRoute)
         case .noCluster: answer(.noCluster)
         case .cluster(let cluster, let route):
+            if policies.isActive, !change(head, for: cluster) { return answer(.requestTooLarge) }
             tries.begin(route, head)
             state.routed(retries: route.pointee.retry.retries)
             if last { tries.requestEnded(self, loop) }
@@ -209,11 +219,37 @@ final class Exchange: MessageSink {
         return ProxyError(source: .upstream, cause: .connectFailure, code: code)
     }
 
-    private func answer(_ reply: LocalReply) {
+    private func answer(_ reply: LocalReply, cancelUpstream: Bool = true) {
         state.answeredLocally()
         record.answered(by: reply)
-        if let stream { reply.send(on: stream, host: worker, &record) { captureHeaders($0) } }
-        finish(cancelUpstream: true)
+        if var scene {
+            // Header operations find no status yet, as in Envoy.
+            scene.record.status = 0
+            reply.send(scene, policies, &record) { captureHeaders($0) }
+        }
+        finish(cancelUpstream: cancelUpstream)
+    }
+
+    /// What the route's policies may tell of at this moment.
+    private var scene: PolicyScene? {
+        stream.map { PolicyScene(worker: worker, stream: $0, record: record, endpoint: endpoint, upstream: upstream) }
+    }
+
+    /// Changes the request as the route says; `false` when that cannot be sent.
+    private func change(_ head: RequestHead, for cluster: Unmanaged<Cluster>) -> Bool {
+        record.clusterID = cluster._withUnsafeGuaranteedRef { $0.id }
+        guard let scene else { return false }
+        return policies.prepare(head, scene)
+    }
+
+    /// Changes an upstream's answer as the route says; an error when that cannot be sent.
+    private func change(_ head: ResponseHead) -> ProxyError? {
+        guard let scene else { return nil }
+        guard policies.prepare(head, to: scene.stream.requestHead, scene) else {
+            return ProxyError(source: .internal, cause: .headTooLarge)
+        }
+        policies.openToOrigin(head)
+        return nil
     }
 
     // MARK: Performing
@@ -354,6 +390,7 @@ final class Exchange: MessageSink {
         guard let pinned else { return }
         self.pinned = nil
         tries.forgetRoute()
+        policies = ActivePolicies()
         worker.unpin(pinned)
     }
 }

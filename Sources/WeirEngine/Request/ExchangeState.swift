@@ -32,6 +32,12 @@ struct ExchangeState: Equatable {
         case cut(ProxyError)
         /// The client is gone: stop the upstream's work, tell nobody.
         case drop
+
+        /// An upstream whose answer goes nowhere after all is to be cut off: it has bytes left to send or to take.
+        var cancelsUpstream: Bool {
+            if case .forwardAndFinish(let cancelUpstream) = self { return cancelUpstream }
+            return true
+        }
     }
 
     private(set) var request = Side.open

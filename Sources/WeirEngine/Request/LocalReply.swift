@@ -7,15 +7,30 @@ enum LocalReply {
     case noHealthyUpstream
     /// `retried`: the failure is that of a further try.
     case failure(ProxyError, retried: Bool = false)
+    /// The answers of routes; their plans live as long as the request's snapshot.
+    case redirect(UnsafePointer<RedirectPlan>)
+    case direct(UnsafePointer<DirectResponsePlan>)
+    /// The origin that asked, or nothing where the route does not allow it.
+    case preflight(UnsafePointer<CORSPlan>, UnsafeRawBufferPointer)
+    case redirectToHTTPS
+    /// A route has made the request's head longer than may be sent on.
+    case requestTooLarge
 
-    /// Longest body.
+    /// Longest body but a route's own.
     static let maxTextBytes = 256
+    /// Of a route's own body, so much is told to a gRPC client, in a header.
+    static let maxMessageBytes = 4096
 
     /// What a client that does not speak gRPC is told.
     var status: Int {
         switch self {
         case .noRoute: 404
         case .noCluster, .noHealthyUpstream: 503
+        case .redirect(let plan): Int(plan.pointee.status)
+        case .direct(let plan): Int(plan.pointee.status)
+        case .preflight: 200
+        case .redirectToHTTPS: 301
+        case .requestTooLarge: 431
         case .failure(let error, _): Self.status(error)
         }
     }
@@ -32,11 +47,19 @@ enum LocalReply {
         }
     }
 
+    /// The body, which may lie in `room`; valid as long as both that and the plan.
+    private func body(_ room: UnsafeMutablePointer<UInt8>) -> UnsafeRawBufferPointer {
+        switch self {
+        case .direct(let plan): plan.pointee.body
+        case .requestTooLarge: Self.reason(.headTooLarge)
+        default: UnsafeRawBufferPointer(start: room, count: write(into: room))
+        }
+    }
+
     /// Writes the body as Istio's gateway has it (semantics 3.6, 3.11, 6.2); returns its bytes, none for an unknown
     /// route or cluster.
-    func write(into room: UnsafeMutablePointer<UInt8>) -> Int {
+    private func write(into room: UnsafeMutablePointer<UInt8>) -> Int {
         switch self {
-        case .noRoute, .noCluster: return 0
         case .noHealthyUpstream: return ASCII.write("no healthy upstream", into: room)
         case .failure(let error, let retried):
             guard error.source == .upstream else { return 0 }
@@ -45,6 +68,7 @@ enum LocalReply {
             if retried { length += ASCII.write("retried and the latest ", into: room + length) }
             length += ASCII.write("reset reason: ", into: room + length)
             return length + ASCII.write(Self.reason(error.cause), into: room + length)
+        default: return 0
         }
     }
 
@@ -55,53 +79,31 @@ enum LocalReply {
         case .overflow: "overflow"
         case .protocolError: "protocol error"
         case .refusedStream: "remote refused stream reset"
-        case .connectionClosed, .cancelled, .timeout: "connection termination"
+        case .connectionClosed, .cancelled, .timeout, .headTooLarge: "connection termination"
         }
     }
 
-    /// Sends the whole answer on a stream.
+    /// Sends the whole answer.
     ///
     /// `HEAD` gets the headers alone, and a gRPC client what it understands. `noting` sees the head before it goes.
     func send(
-        on stream: Borrowed<ServerStream>, host: ServerHost, _ record: inout RequestRecord,
+        _ scene: PolicyScene, _ policies: ActivePolicies, _ record: inout RequestRecord,
         noting: (ResponseHead) -> Void
     ) {
-        let head = host.takeResponseHead()
-        defer { host.recycle(head) }
+        let head = scene.worker.takeResponseHead()
+        defer { scene.worker.recycle(head) }
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maxTextBytes) { room in
-            let text = UnsafeRawBufferPointer(start: room.baseAddress, count: write(into: room.baseAddress!))
-            let request = stream.requestHead
-            if request.isGRPC {
-                Self.fillGRPC(head, status: status, message: text, host: host)
-            } else {
-                Self.fill(head, status: status, body: text, host: host)
-            }
-            if case .failure(let error, _) = self, error.cause == .overflow {
-                head.block.append(.xEnvoyOverloaded, "x-envoy-overloaded", value: "true")
-            }
-            if request.method == .head { head.framing = .none }
+            let text = body(room.baseAddress!)
+            write(head, text, scene, policies)
             let last = head.framing.isEmpty
             noting(head)
-            stream.send(.response(head, last: last))
-            record.responseHeadBytes = UInt64(stream.sentHeadBytes)
+            scene.stream.send(.response(head, last: last))
+            record.responseHeadBytes = UInt64(scene.stream.sentHeadBytes)
             guard !last else { return }
             record.responseBodyBytes = UInt64(text.count)
-            stream.send(.body(ByteSlice(copying: text, pool: host.loop.pool)))
-            stream.send(.end)
+            scene.stream.send(.body(ByteSlice(copying: text, pool: scene.worker.loop.pool)))
+            scene.stream.send(.end)
         }
-    }
-
-    /// Writes an answer for a gRPC client, which is a head alone (semantics 6.2).
-    static func fillGRPC(_ head: ResponseHead, status: Int, message: UnsafeRawBufferPointer, host: ServerHost) {
-        head.status = 200
-        head.framing = .length(0)
-        head.block.append(.contentType, "content-type", value: "application/grpc")
-        head.block.append(.grpcStatus, "grpc-status", number: UInt64(GRPCStatus.code(http: status)))
-        if !message.isEmpty {
-            let room = head.block.reserve(3 * message.count)
-            head.block.append(.other, "grpc-message", room, GRPCStatus.writeMessage(message, into: room))
-        }
-        host.stampResponse(head)
     }
 
     /// Writes status and headers of an answer with this body; the body itself is sent by the caller.
@@ -110,12 +112,16 @@ enum LocalReply {
         contentType: StaticString = "text/plain"
     ) {
         head.status = status
-        // An empty answer still says its length, or the client would wait for one.
-        head.framing = .length(UInt64(body.count))
-        if !body.isEmpty {
+        frame(head, body)
+        if !body.isEmpty, head.block.firstIndex(of: .contentType) < 0 {
             head.block.append(.contentType, "content-type", value: contentType)
         }
         host.stampResponse(head)
+    }
+
+    /// An empty answer still says its length, or the client would wait for one; these two never have a body.
+    private static func frame(_ head: ResponseHead, _ body: UnsafeRawBufferPointer) {
+        head.framing = head.status == 204 || head.status == 304 ? .none : .length(UInt64(body.count))
     }
 
     /// What a client is told whose request could not be read.

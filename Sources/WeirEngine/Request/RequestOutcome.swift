@@ -10,7 +10,7 @@ extension RequestRecord {
     /// Weir has answered itself.
     mutating func answered(by reply: LocalReply) {
         status = UInt16(reply.status)
-        if isGRPC {
+        if isGRPC, !reply.isPreflight {
             grpcStatus = GRPCStatus.code(http: reply.status)
             status = 200
         }
@@ -19,6 +19,9 @@ extension RequestRecord {
         case .noCluster: note(.noCluster, .clusterNotFound)
         case .noHealthyUpstream: note(.noHealthyUpstream, .noHealthyUpstream)
         case .failure(let error, _): fail(upstream: error)
+        case .redirect, .direct, .redirectToHTTPS: details = .directResponse
+        case .preflight: details = .corsResponse
+        case .requestTooLarge: details = .requestHeadTooLarge
         }
     }
 
@@ -32,6 +35,7 @@ extension RequestRecord {
         case .connectionClosed: note(.upstreamClosed, .connectionTermination)
         case .refusedStream: note(.upstreamReset, .upstreamReset)
         case .timeout: note(.upstreamTimeout, .responseTimeout)
+        case .headTooLarge: details = .responseHeadTooLarge
         case .cancelled: note(.localReset, .internalError)
         }
     }
@@ -47,7 +51,7 @@ extension RequestRecord {
         case .protocolError:
             if status == 0 { status = error.status }
             note(.downstreamProtocolError, .codecError)
-        case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream:
+        case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream, .headTooLarge:
             note(.downstreamLeft, .downstreamDisconnect)
         }
     }

@@ -9,11 +9,17 @@ package final class ListenerPlan: @unchecked Sendable {
         package var plan: VirtualHostPlan
         /// Instead of `plan`, for requests whose Host names one of these ports.
         package var ports: [PortPlan]
+        /// All its requests are sent to https (`httpsRedirect`); those of ACME's challenges are served where a route names
+        /// their path.
+        package var redirectsToHTTPS: Bool
 
-        package init(pattern: String, plan: VirtualHostPlan, ports: [PortPlan] = []) {
+        package init(
+            pattern: String, plan: VirtualHostPlan, ports: [PortPlan] = [], redirectsToHTTPS: Bool = false
+        ) {
             self.pattern = pattern
             self.plan = plan
             self.ports = ports
+            self.redirectsToHTTPS = redirectsToHTTPS
         }
     }
 
@@ -39,6 +45,8 @@ package final class ListenerPlan: @unchecked Sendable {
     private let plans: UnsafeMutablePointer<Unmanaged<VirtualHostPlan>>
     /// Hosts with plans of their own for some ports; `nil` when there are none, as at every Gateway.
     private let ports: PortTable?
+    /// By number of the pattern: `redirectsToHTTPS`; empty when no host's requests are.
+    private let redirects: UnsafeBufferPointer<Bool>
 
     package init(port: Int, bind: String?, hosts: [Host], isLiteral: Bool = false) {
         self.port = port
@@ -48,9 +56,14 @@ package final class ListenerPlan: @unchecked Sendable {
         table = HostTable(hosts.map(\.pattern))
         plans = .copy(of: hosts.map { Unmanaged.passUnretained($0.plan) })
         ports = hosts.contains { !$0.ports.isEmpty } ? PortTable(hosts.map(\.ports)) : nil
+        let flags = hosts.contains(where: \.redirectsToHTTPS) ? hosts.map(\.redirectsToHTTPS) : []
+        redirects = UnsafeBufferPointer(start: UnsafeMutablePointer.copy(of: flags), count: flags.count)
     }
 
-    deinit { plans.deallocate() }
+    deinit {
+        plans.deallocate()
+        redirects.deallocate()
+    }
 
     /// For listings: the hosts, and with its port each that is another one there, such as `reviews:9090`.
     var hostsByPort: [Host] {
@@ -62,9 +75,19 @@ package final class ListenerPlan: @unchecked Sendable {
 
     /// The virtual host for an authority as received, or `nil`; valid while the listener's snapshot lives.
     func virtualHost(for authority: UnsafeRawBufferPointer) -> Unmanaged<VirtualHostPlan>? {
-        let number = table.lookup(authority)
+        var redirects = false
+        return virtualHost(for: authority, &redirects)
+    }
+
+    /// The same; `redirects` is set to whether its requests are sent to https.
+    @inline(__always)  // once a request
+    func virtualHost(
+        for authority: UnsafeRawBufferPointer, _ redirects: inout Bool
+    ) -> Unmanaged<VirtualHostPlan>? {
+        let number = Int(table.lookup(authority))
         if number < 0 { return nil }
-        return ports?.plan(of: Int(number), authority) ?? plans[Int(number)]
+        if self.redirects.count > 0 { redirects = self.redirects[number] }
+        return ports?.plan(of: number, authority) ?? plans[number]
     }
 }
 

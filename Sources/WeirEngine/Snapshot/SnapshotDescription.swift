@@ -17,6 +17,8 @@ package struct SnapshotDescription: Sendable, Hashable {
         /// One text a condition; empty = every request.
         package var match: [String]
         package var destinations: [Destination]
+        /// What it does besides sending requests on, one text a thing.
+        package var actions: [String]
         package var resource: String
         package var file: String
         package var line: Int
@@ -27,6 +29,8 @@ package struct SnapshotDescription: Sendable, Hashable {
         package var weight: Int
         /// There is such a cluster.
         package var isKnown: Bool
+        /// What it adds to its route's.
+        package var actions: [String]
     }
 
     package struct Cluster: Sendable, Hashable {
@@ -76,8 +80,9 @@ extension VirtualHostPlan {
                 destinations: spec.destinations.map {
                     SnapshotDescription.Destination(
                         cluster: $0.clusterName, weight: isAlone ? 100 : Int($0.weight),
-                        isKnown: $0.clusterID >= 0)
+                        isKnown: $0.clusterID >= 0, actions: $0.actions?.texts ?? [])
                 },
+                actions: spec.actions?.texts ?? [],
                 resource: spec.origin.resource, file: spec.origin.file, line: spec.origin.line)
         }
     }

@@ -1,17 +1,20 @@
 /// One route as the compiler states it.
 package struct RouteSpec: Sendable {
     /// One entry of `route:`.
-    package struct Destination: Sendable, Hashable {
+    package struct Destination: Sendable {
         /// An interned cluster, or -1: no such host, subset or port, answered with 503 NC.
         package var clusterID: Int32
         package var weight: UInt32
         /// `outbound|<port>|<subset>|<fqdn>`, also when there is no such cluster.
         package var clusterName: String
+        /// `nil`: it does nothing but take requests.
+        package var actions: DestinationActions?
 
-        package init(clusterID: Int32, weight: UInt32, clusterName: String) {
+        package init(clusterID: Int32, weight: UInt32, clusterName: String, actions: DestinationActions? = nil) {
             self.clusterID = clusterID
             self.weight = weight
             self.clusterName = clusterName
+            self.actions = actions
         }
     }
 
@@ -24,11 +27,16 @@ package struct RouteSpec: Sendable {
     /// Of a whole request, retries and waits included; 0 = no limit.
     package var timeoutMilliseconds = 0
     package var retry = RetrySpec.none
+    /// `nil`: it does nothing but send requests on.
+    package var actions: RouteActions?
 
-    package init(conditions: [MatchCondition], destinations: [Destination], origin: RouteOrigin) {
+    package init(
+        conditions: [MatchCondition], destinations: [Destination], origin: RouteOrigin, actions: RouteActions? = nil
+    ) {
         self.conditions = conditions
         self.destinations = destinations
         self.origin = origin
+        self.actions = actions
     }
 }
 
@@ -73,6 +81,10 @@ struct RoutePlan {
     /// 0 = no limit.
     var timeoutMilliseconds: UInt32
     var retry: RetryPlan
+    /// `nil` for a plain route.
+    var policies: UnsafePointer<RoutePolicies>?
+    /// Whether a condition names the path of ACME's challenges, which are answered even where all else is redirected.
+    var namesChallenges: Bool
 }
 
 /// A weighted destination on the hot path.
@@ -83,6 +95,8 @@ struct DestinationPlan {
     var clusterID: Int32
     /// Sum of the weights up to and with this one.
     var cumulativeWeight: UInt64
+    /// What it adds to its route, if anything.
+    var policies: UnsafePointer<DestinationPolicies>?
 }
 
 /// The routes of a virtual host, flat.
@@ -102,6 +116,7 @@ package final class VirtualHostPlan: @unchecked Sendable {
     private let hashing: HashPolicyTable
     /// The routes' retriable status codes, likewise.
     private let codes: UnsafePointer<UInt16>
+    private let policyMemory: PlanMemory
     /// As stated, for logs and dumps.
     package let specs: [RouteSpec]
 
@@ -118,6 +133,7 @@ package final class VirtualHostPlan: @unchecked Sendable {
         var hashed: [[HashPolicy]] = []
         let codes = UnsafeMutablePointer<UInt16>.copy(of: specs.flatMap(\.retry.codes))
         var codesUsed = 0
+        var policies = RoutePolicyBuilder()
         let plans = UnsafeMutablePointer<RoutePlan>.allocate(capacity: max(specs.count, 1))
         for (index, spec) in specs.enumerated() {
             let first = flat.count
@@ -125,7 +141,10 @@ package final class VirtualHostPlan: @unchecked Sendable {
             // A lone destination takes everything whatever its weight; among several, weight 0 means never.
             for destination in spec.destinations where destination.weight > 0 || spec.destinations.count == 1 {
                 total += UInt64(max(destination.weight, 1))
-                flat.append(DestinationPlan(clusterID: destination.clusterID, cumulativeWeight: total))
+                flat.append(
+                    DestinationPlan(
+                        clusterID: destination.clusterID, cumulativeWeight: total,
+                        policies: policies.policies(of: destination, routeName: spec.origin.name)))
             }
             let name = UnsafeRawBufferPointer(start: names + namesUsed, count: spec.origin.name.utf8.count)
             namesUsed += name.count
@@ -136,10 +155,12 @@ package final class VirtualHostPlan: @unchecked Sendable {
                     action: .forward, firstDestination: Int32(first), destinationCount: Int32(flat.count - first),
                     totalWeight: total, name: name, hashing: spec.hashPolicies.isEmpty ? -1 : Int32(hashed.count),
                     timeoutMilliseconds: UInt32(clamping: spec.timeoutMilliseconds),
-                    retry: RetryPlan(spec.retry, codes: retryCodes)))
+                    retry: RetryPlan(spec.retry, codes: retryCodes), policies: policies.policies(of: spec),
+                    namesChallenges: ACMEChallenge.isNamed(by: spec.conditions)))
             if !spec.hashPolicies.isEmpty { hashed.append(spec.hashPolicies) }
         }
         self.codes = UnsafePointer(codes)
+        policyMemory = policies.finish()
         self.names = UnsafePointer(names)
         hashing = HashPolicyTable(hashed)
         routes = UnsafePointer(plans)
@@ -171,28 +192,36 @@ package final class VirtualHostPlan: @unchecked Sendable {
     /// Likewise; valid while the host lives.
     func pointer(to route: Int32) -> UnsafePointer<RoutePlan> { routes + Int(route) }
 
-    /// Draws a destination by weight: its cluster id, or -1 for a cluster that does not exist.
+    /// Draws a destination by weight; `nil` when there is none.
     ///
-    /// `random` is uniform over all 64 bits and not looked at when there is one destination.
-    func pick(route: Int32, random: UInt64) -> Int32 {
+    /// `random` is uniform over all 64 bits and not looked at when there is one destination. Valid while the plan lives.
+    func pick(route: Int32, random: UInt64) -> UnsafePointer<DestinationPlan>? {
         let plan = routes[Int(route)]
         let first = destinations + Int(plan.firstDestination)
         let count = Int(plan.destinationCount)
-        if count <= 1 { return count == 1 ? first.pointee.clusterID : -1 }
+        if count <= 1 { return count == 1 ? first : nil }
         // The high half of the product is uniform over 0..<total.
         let point = random.multipliedFullWidth(by: plan.totalWeight).high
         var low = 0
         if count <= Self.scannedDestinations {
             while first[low].cumulativeWeight <= point { low += 1 }
-            return first[low].clusterID
+            return first + low
         }
         var high = count - 1
         while low < high {
             let middle = (low + high) / 2
             if first[middle].cumulativeWeight <= point { low = middle + 1 } else { high = middle }
         }
-        return first[low].clusterID
+        return first + low
     }
+
+    /// What a route does besides sending requests on; `nil` for a plain one.
+    ///
+    /// Valid while the plan lives.
+    func policies(of route: Int32) -> UnsafePointer<RoutePolicies>? { routes[Int(route)].policies }
+
+    /// Whether a route names the path of ACME's challenges.
+    func namesChallenges(_ route: Int32) -> Bool { routes[Int(route)].namesChallenges }
 
     /// A route's name, or nothing; valid while the plan lives.
     func name(of route: Int32) -> UnsafeRawBufferPointer { routes[Int(route)].name }

@@ -3,8 +3,19 @@ import Glibc
 /// A format that cannot be used: where, and why.
 package struct AccessLogFormatError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
+    /// The same without saying that it is about the access log.
+    let finding: String
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, finding: String? = nil) {
+        self.description = description
+        self.finding = finding ?? description
+    }
+
+    /// `position` counts bytes from 1.
+    init(at position: Int, _ what: String) {
+        finding = "byte \(position): \(what)"
+        description = "Access log format, \(finding)."
+    }
 }
 
 /// What a line of the access log looks like, compiled.
@@ -202,6 +213,15 @@ struct LogFormatBuilder {
         return CompiledLogFormat(self)
     }
 
+    /// What has been appended, as it stands: for the value of a header, which has no line's end.
+    func buildValue() throws(AccessLogFormatError) -> CompiledLogFormat {
+        guard fixedBytes <= AccessLogLimits.fixedBytes, !isTooLong else {
+            let finding = "the text around its operators is longer than \(AccessLogLimits.fixedBytes) bytes"
+            throw AccessLogFormatError(finding)
+        }
+        return CompiledLogFormat(self)
+    }
+
     mutating func append(literal bytes: [UInt8]) {
         if text.count == 0 { text.start = arena.count }
         precondition(text.start + text.count == arena.count, "something lies between two pieces of one text")
@@ -211,7 +231,7 @@ struct LogFormatBuilder {
 
     mutating func append(_ piece: LogPiece, style: LogStyle) throws(AccessLogFormatError) {
         switch piece {
-        case .literal(let bytes): append(literal: style == .text ? bytes : LogFormatJSON.escaped(bytes))
+        case .literal(let bytes): append(literal: style.isJSON ? LogFormatJSON.escaped(bytes) : bytes)
         case .value(let text, let limit): append(value: text, limit, style)
         case .operation(let operation, let limit): append(operation, limit, style)
         case .startTime(let pieces):
@@ -232,11 +252,11 @@ struct LogFormatBuilder {
 
     /// A text that is known already, or known to be absent.
     private mutating func append(value text: String?, _ limit: Int?, _ style: LogStyle) {
-        guard let text else { return append(literal: Array((style == .jsonValue ? "null" : "-").utf8)) }
+        guard let text else { return append(literal: Array(style.absent.utf8)) }
         var bytes = Array(text.utf8)
         bytes = Array(bytes.prefix(min(limit ?? .max, AccessLogLimits.fieldBytes)))
         switch style {
-        case .text:
+        case .text, .header:
             // Nothing may break a line in two.
             append(literal: bytes.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 })
         case .jsonPart: append(literal: LogFormatJSON.escaped(bytes))
@@ -245,7 +265,8 @@ struct LogFormatBuilder {
     }
 
     private mutating func append(_ operation: LogOperation, _ limit: Int?, _ style: LogStyle) {
-        let bounded = min(limit ?? AccessLogLimits.fieldBytes, AccessLogLimits.fieldBytes)
+        let most = style == .header ? Int(UInt16.max) : AccessLogLimits.fieldBytes
+        let bounded = min(limit ?? most, most)
         // What is always there, and is no number, has its quotes in the text around it.
         let isQuoted = style == .jsonValue && operation.code.isAlwaysText
         if isQuoted { append(literal: [UInt8(ascii: "\"")]) }
@@ -264,15 +285,14 @@ struct LogFormatBuilder {
         _ code: LogOperator, _ main: String, _ alternative: String
     ) throws(AccessLogFormatError) -> LogOperation {
         let first = try header(main)
-        let second = try header(alternative)
-        // One that is never there is not asked for.
-        return first == .none ? LogOperation(code, second.code) : LogOperation(code, first.code, second.code)
+        return LogOperation(code, first.code, try header(alternative).code)
     }
 
     private mutating func header(_ name: String) throws(AccessLogFormatError) -> LogHeader {
         switch name {
-        // Weir rewrites no path yet, so the original is the path itself; a client's line of this name says nothing.
-        case "", "x-envoy-original-path": .none
+        case "": .none
+        // What Weir knows of it; a client's line of this name is not let in.
+        case "x-envoy-original-path": .originalPath
         case ":method": .method
         case ":path": .path
         case ":authority", "host": .authority
@@ -295,7 +315,9 @@ struct LogFormatBuilder {
             return index
         }
         guard known.count < limit else {
-            throw AccessLogFormatError("The access log's format names more than \(limit) headers of one side.")
+            throw AccessLogFormatError(
+                "The access log's format names more than \(limit) headers of one side.",
+                finding: "it names more than \(limit) headers of one side")
         }
         self[keyPath: list].append(Name(start: arena.count, count: bytes.count))
         arena += bytes

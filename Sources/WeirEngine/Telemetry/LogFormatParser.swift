@@ -1,7 +1,7 @@
 import Glibc
 
 /// A piece of a format as it was written.
-enum LogPiece: Equatable {
+enum LogPiece: Hashable {
     case literal([UInt8])
     /// A text known when the format is compiled; `nil` when there is none.
     case value(String?, limit: Int?)
@@ -86,7 +86,7 @@ struct LogFormatParser {
     }
 
     static func failure(_ position: Int, _ what: String) -> AccessLogFormatError {
-        AccessLogFormatError("Access log format, byte \(position): \(what).")
+        AccessLogFormatError(at: position, what)
     }
 }
 
@@ -131,11 +131,16 @@ struct LogOperatorName {
     ]
     /// Operators without an argument that Weir has nothing to say for.
     private static let absent: Set<String> = [
-        "CONNECTION_TERMINATION_DETAILS", "REQUESTED_SERVER_NAME", "VIRTUAL_CLUSTER_NAME",
+        "CONNECTION_TERMINATION_DETAILS", "REQUESTED_SERVER_NAME", "VIRTUAL_CLUSTER_NAME", "DOWNSTREAM_TLS_VERSION",
+        "DOWNSTREAM_TLS_CIPHER", "DOWNSTREAM_TLS_SESSION_ID", "DOWNSTREAM_PEER_SUBJECT", "DOWNSTREAM_PEER_ISSUER",
+        "DOWNSTREAM_PEER_SERIAL", "DOWNSTREAM_PEER_FINGERPRINT_1", "DOWNSTREAM_PEER_FINGERPRINT_256",
+        "DOWNSTREAM_PEER_URI_SAN", "DOWNSTREAM_PEER_DNS_SAN", "DOWNSTREAM_PEER_IP_SAN", "DOWNSTREAM_PEER_CERT",
+        "DOWNSTREAM_LOCAL_SUBJECT", "DOWNSTREAM_LOCAL_URI_SAN", "DOWNSTREAM_LOCAL_DNS_SAN",
     ]
     private static let withArgument = [
         "REQ(X?Y)", "REQ_WITHOUT_QUERY(X?Y)", "RESP(X?Y)", "TRAILER(X?Y)", "START_TIME(FORMAT)", "ENVIRONMENT(X)",
         "GRPC_STATUS(CAMEL_STRING|SNAKE_STRING|NUMBER)", "DYNAMIC_METADATA(X)", "FILTER_STATE(X)", "HOSTNAME",
+        "DOWNSTREAM_PEER_CERT_V_START(FORMAT)", "DOWNSTREAM_PEER_CERT_V_END(FORMAT)",
     ]
 
     /// Every operator, for messages and documentation.
@@ -162,6 +167,9 @@ struct LogOperatorName {
             return .value(nil, limit: nil)
         case "DYNAMIC_METADATA", "FILTER_STATE":
             guard argument != nil else { throw fail("needs an argument in parentheses") }
+            return .value(nil, limit: nil)
+        case "DOWNSTREAM_PEER_CERT_V_START", "DOWNSTREAM_PEER_CERT_V_END":
+            try refuseLimit()
             return .value(nil, limit: nil)
         case "HOSTNAME":
             guard argument == nil else { throw fail("takes no argument") }

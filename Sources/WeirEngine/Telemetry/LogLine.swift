@@ -8,6 +8,8 @@ struct LogLine {
     private let start: UnsafeMutablePointer<UInt8>
     private(set) var end: UnsafeMutablePointer<UInt8>
     private var budget: Int
+    /// Something did not fit that must not be cut.
+    private(set) var isVoid = false
 
     init(_ room: UnsafeMutablePointer<UInt8>, budget: Int) {
         start = room
@@ -52,7 +54,11 @@ struct LogLine {
     mutating func advance(_ count: Int) { end += count }
 
     mutating func putAbsent(_ style: LogStyle) {
-        if style == .jsonValue { put("null") } else { put(UInt8(ascii: "-")) }
+        switch style {
+        case .text, .jsonPart: put(UInt8(ascii: "-"))
+        case .jsonValue: put("null")
+        case .header: break
+        }
     }
 
     /// The quotes of a text that is a JSON value of its own.
@@ -81,8 +87,21 @@ struct LogLine {
     /// Text that is too long, or holds what must be escaped.
     private mutating func putOdd(_ text: UnsafeRawBufferPointer, _ bound: Int, _ style: LogStyle) {
         let from = end
-        if style == .text { putEscaped(text, from + bound) } else { putEscapedJSON(text, from + bound) }
+        switch style {
+        case .text: putEscaped(text, from + bound)
+        case .jsonPart, .jsonValue: putEscapedJSON(text, from + bound)
+        case .header: putWhole(text, bound, isRefused: bound == budget)
+        }
         budget -= end - from
+    }
+
+    /// Bytes as they are; what there is no room for makes the whole line void, since nobody asked for it to be cut.
+    private mutating func putWhole(_ text: UnsafeRawBufferPointer, _ bound: Int, isRefused: Bool) {
+        isVoid = isVoid || isRefused && text.count > bound
+        let count = min(text.count, bound)
+        guard count > 0, let source = text.baseAddress else { return }
+        memcpy(end, source, count)
+        end += count
     }
 
     /// Copies text that stands for itself everywhere: visible ASCII and spaces, but neither `"` nor `\`.

@@ -8,6 +8,8 @@ struct LogHeader: Equatable {
     static let path = LogHeader(code: 2)
     static let authority = LogHeader(code: 3)
     static let scheme = LogHeader(code: 4)
+    /// What the client asked for, where Weir has rewritten it.
+    static let originalPath = LogHeader(code: 5)
     /// Codes from here on are header lines, by their place in the format's table of names.
     static let firstLine: UInt8 = 8
 
@@ -74,7 +76,7 @@ enum LogOperator: UInt8 {
 }
 
 /// An operator with what it needs to know.
-struct LogOperation: Equatable {
+struct LogOperation: Hashable {
     var code: LogOperator
     var first: UInt8 = 0
     var second: UInt8 = 0
@@ -96,6 +98,21 @@ enum LogStyle: UInt8 {
     case jsonPart
     /// A JSON value of its own: absent is `null`.
     case jsonValue
+    /// Inside a header's value: absent is nothing, and bytes stay what they are.
+    case header
+}
+
+extension LogStyle {
+    var isJSON: Bool { self == .jsonPart || self == .jsonValue }
+
+    /// What stands for a value that is not there.
+    var absent: String {
+        switch self {
+        case .text, .jsonPart: "-"
+        case .jsonValue: "null"
+        case .header: ""
+        }
+    }
 }
 
 /// A text of the format, then an operator with the way it is printed.
@@ -103,7 +120,7 @@ struct LogStep {
     /// Where the text lies in the arena.
     var textStart: UInt32
     var textCount: UInt16
-    /// Longest text; never more than `AccessLogLimits.fieldBytes`.
+    /// Longest text; in a log never more than `AccessLogLimits.fieldBytes`.
     var limit: UInt16
     var operation: LogOperation
     var style: LogStyle

@@ -86,7 +86,7 @@ struct LogCivilTime {
 }
 
 /// A piece of the format in `START_TIME(...)`.
-enum LogTimePiece: Equatable {
+enum LogTimePiece: Hashable {
     case byte(UInt8)
     case year
     case yearOfCentury

@@ -62,6 +62,10 @@ enum ResponseDetails: UInt8 {
     case headersTooLarge
     case invalidTransferEncoding
     case versionNotSupported
+    case directResponse
+    case corsResponse
+    case requestHeadTooLarge
+    case responseHeadTooLarge
     case headTimeout
     case bodyTimeout
 
@@ -92,6 +96,10 @@ enum ResponseDetails: UInt8 {
         case .headersTooLarge: "http1.headers_too_large"
         case .invalidTransferEncoding: "http1.invalid_transfer_encoding"
         case .versionNotSupported: "http1.version_not_supported"
+        case .directResponse: "direct_response"
+        case .corsResponse: "cors_response"
+        case .requestHeadTooLarge: "request_headers_too_large"
+        case .responseHeadTooLarge: "response_headers_too_large"
         case .headTimeout: "request_header_timeout"
         case .bodyTimeout: "stream_idle_timeout"
         }

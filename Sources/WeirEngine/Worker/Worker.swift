@@ -60,6 +60,8 @@ class Worker: ServerHost, AcceptorOwner {
     private var activeExchanges = 0
     private var drainTicket: DrainTicket?
     private var metrics = MetricTable()
+    /// Made when a route first needs it.
+    private(set) lazy var headerValues = HeaderValues()
 
     init(
         index: Int, mailbox: Mailbox<WorkerMessage>, serverName: ServerName, retired: RetiredSnapshots,
@@ -253,7 +255,7 @@ class Worker: ServerHost, AcceptorOwner {
     }
 
     /// The name of a cluster that had no endpoint; empty for -1.
-    private func clusterName(_ id: Int32) -> UnsafeRawBufferPointer {
+    func clusterName(_ id: Int32) -> UnsafeRawBufferPointer {
         guard id >= 0, Int(id) < clusterCapacity, let entry = clusters[Int(id)] else {
             return UnsafeRawBufferPointer(start: nil, count: 0)
         }
@@ -281,10 +283,14 @@ class Worker: ServerHost, AcceptorOwner {
         head.block.append(.date, "date", copying: dateBytes())
     }
 
-    /// The headers of a proxied answer that are the gateway's (semantics 6.2).
-    func stampResponse(_ head: ResponseHead, upstreamMilliseconds: UInt64) {
+    /// The headers of a proxied answer that are the gateway's, whatever a route says (semantics 6.2).
+    func stampProxied(_ head: ResponseHead) {
         serverName.stamp(&head.block, isLocal: false)
         if head.block.firstIndex(of: .date) < 0 { head.block.append(.date, "date", copying: dateBytes()) }
+    }
+
+    /// The one that a route may change.
+    func stampTime(_ head: ResponseHead, upstreamMilliseconds: UInt64) {
         head.block.remove(.xEnvoyUpstreamServiceTime)
         head.block.append(
             .xEnvoyUpstreamServiceTime, "x-envoy-upstream-service-time", number: upstreamMilliseconds)

@@ -86,11 +86,15 @@ private struct Route: Encodable {
         var weight: Int
         /// There is no such cluster: requests get a 503.
         var missing: Bool?
+        /// What it does to requests and answers besides the route's own.
+        var actions: [String]?
     }
 
     var name: String?
     var match: [String]
     var destinations: [Destination]
+    /// What the route does besides sending requests on.
+    var actions: [String]?
     var resource: String
     var file: String
     var line: Int
@@ -99,8 +103,11 @@ private struct Route: Encodable {
         name = route.name.isEmpty ? nil : route.name
         match = route.match
         destinations = route.destinations.map {
-            Destination(cluster: $0.cluster, weight: $0.weight, missing: $0.isKnown ? nil : true)
+            Destination(
+                cluster: $0.cluster, weight: $0.weight, missing: $0.isKnown ? nil : true,
+                actions: $0.actions.isEmpty ? nil : $0.actions)
         }
+        actions = route.actions.isEmpty ? nil : route.actions
         resource = route.resource
         file = route.file
         line = route.line

@@ -17,9 +17,18 @@ final class GatewayFixture: Sendable {
         return Int(Socket.localAddress(socket).port)
     }
 
-    init(
+    convenience init(
         origins: [Int], workers: Int = 1, hash: [HashPolicy] = [], configure: (inout ClusterSpec) -> Void = { _ in },
         options adjust: (inout EngineOptions) -> Void = { _ in }
+    ) throws {
+        try self.init(workers: workers, options: adjust) {
+            try Self.snapshot(listeners: [$0], origins: origins, hash: hash, configure: configure)
+        }
+    }
+
+    /// `snapshot` is made for the port the gateway listens on.
+    init(
+        workers: Int = 1, options adjust: (inout EngineOptions) -> Void = { _ in }, snapshot: (Int) throws -> Snapshot
     ) throws {
         var options = EngineOptions()
         options.workers = workers
@@ -31,8 +40,7 @@ final class GatewayFixture: Sendable {
         // Another process may take the port between finding and listening.
         for _ in 0..<20 {
             let candidate = try Self.freePort()
-            last = try Self.publish(
-                engine, try Self.snapshot(listeners: [candidate], origins: origins, hash: hash, configure: configure))
+            last = try Self.publish(engine, try snapshot(candidate))
             if last.isEmpty {
                 port = candidate
                 return

@@ -5,14 +5,18 @@ enum RouteSelection {
     case noCluster
     /// The route lives as long as the snapshot.
     case cluster(Unmanaged<Cluster>, UnsafePointer<RoutePlan>)
+    /// The host answers in the clear only to say where to come instead.
+    case redirectToHTTPS
 
-    /// `routeName` is set to the route's name and `affinity` begun with its policies, which live as long as the snapshot.
+    /// `routeName` is set to the route's name, `policies` to what it does and `affinity` begun with its hash policies, which
+    /// live as long as the snapshot.
     static func select(
         _ head: RequestHead, _ downstream: DownstreamInfo, _ pinned: Borrowed<PinnedSnapshot>, _ worker: Worker,
-        _ routeName: inout UnsafeRawBufferPointer, _ affinity: inout Affinity
+        _ routeName: inout UnsafeRawBufferPointer, _ policies: inout ActivePolicies, _ affinity: inout Affinity
     ) -> RouteSelection {
+        var redirects = false
         guard let listener = worker.listenerPlan(downstream.listener),
-            let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority) })
+            let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority, &redirects) })
         else { return .noRoute }
         var query = RouteQuery(
             method: head.methodBytes, path: head.path, query: head.query, authority: head.authority,
@@ -20,12 +24,23 @@ enum RouteSelection {
             fieldCount: head.block.count)
         return host._withUnsafeGuaranteedRef { plan in
             let route = plan.next(after: -1, &query)
+            if redirects, !isChallenge(head, plan, route) { return .redirectToHTTPS }
             guard route >= 0 else { return .noRoute }
             routeName = plan.name(of: route)
             affinity.begin(plan.hashPolicies(of: route))
-            let id = plan.pick(route: route, random: worker.random.next())
-            guard id >= 0, let cluster = worker.cluster(id, pinned) else { return .noCluster }
+            let destination = plan.pick(route: route, random: worker.random.next())
+            if let actions = plan.policies(of: route) {
+                policies = ActivePolicies(route: actions, destination: destination?.pointee.policies)
+            }
+            guard let destination, let cluster = worker.cluster(destination.pointee.clusterID, pinned) else {
+                return .noCluster
+            }
             return .cluster(cluster, plan.pointer(to: route))
         }
+    }
+
+    /// A challenge that a route asks for by name is answered in the clear, or no certificate could ever be had.
+    private static func isChallenge(_ head: RequestHead, _ plan: VirtualHostPlan, _ route: Int32) -> Bool {
+        route >= 0 && plan.namesChallenges(route) && ACMEChallenge.isAsked(for: head.path)
     }
 }
