@@ -80,7 +80,11 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WeirEndToEndTests",
-            dependencies: ["WeirServer", "WeirEngine", "WeirTestSupport", "weir", logging],
+            dependencies: [
+                "WeirServer", "WeirEngine", "WeirTestSupport", "weir", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: settings),
     ]
         + (benchmarks
