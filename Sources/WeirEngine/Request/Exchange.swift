@@ -348,6 +348,7 @@ final class Exchange: MessageSink {
         endpoint = nil
         record.connectError = 0
         worker.retryCount += 1
+        record.attempts = UInt16(clamping: state.attempt)
         tries.prepare(head, attempt: state.attempt, now: loop.now)
         guard let cluster = worker.currentCluster(record.clusterID) else { return answer(.noHealthyUpstream) }
         let picked = cluster._withUnsafeGuaranteedRef { cluster in

@@ -44,7 +44,7 @@ extension LogLine {
         case .requestHeadBytes: putNumber(subject.record.requestHeadBytes)
         case .responseHeadBytes: putNumber(subject.record.responseHeadBytes)
         case .connectionID: putNumber(subject.connectionID)
-        case .attemptCount: putNumber(subject.upstream == nil ? 0 : 1)
+        case .attemptCount: putNumber(subject.upstream == nil ? 0 : UInt64(subject.record.attempts))
         default: preconditionFailure("an operator that no record answers")
         }
     }

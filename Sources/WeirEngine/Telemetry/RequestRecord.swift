@@ -10,6 +10,8 @@ struct RequestRecord {
     var details = ResponseDetails.viaUpstream
     /// errno of a connection that could not be opened; 0 otherwise.
     var connectError: Int32 = 0
+    /// Tries begun, where there is a cluster.
+    var attempts: UInt16 = 1
     /// Bytes of the heads as they went over the client's connection.
     var requestHeadBytes: UInt64 = 0
     var responseHeadBytes: UInt64 = 0

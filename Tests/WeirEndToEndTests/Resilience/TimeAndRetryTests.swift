@@ -101,6 +101,27 @@ import WeirTestSupport
         #expect(try server.metrics().sum("istio_requests_total", ["reporter": "source"]) == Double(Self.cases.count))
     }
 
+    @Test func theLogTellsHowOftenARequestWasTried() throws {
+        let origin = try Self.origin()
+        defer { origin.stop() }
+        let directory = try TemporaryDirectory()
+        try directory.write("all.yaml", Self.documents(good: origin.port, closed: try TestPort.free()).asFile)
+        let format = try OptionValue.accessLogFormat("%REQ(:PATH)% %UPSTREAM_REQUEST_ATTEMPT_COUNT%\n")
+        let server = try RunningServer.live(directory) {
+            $0.accessLog = .file(directory.path("access.log"))
+            $0.accessLogFormat = format
+        }
+        let expected = ["/ 1", "/closed 3", "/drop/repeated 2", "/unavailable 3"]
+        for line in expected { _ = try server.get(String(line.dropLast(2))) }
+        var lines: [String] = []
+        try eventually("all lines are written") {
+            lines = try String(contentsOfFile: directory.path("access.log"), encoding: .utf8)
+                .split(separator: "\n").map(String.init)
+            return lines.count >= expected.count
+        }
+        #expect(lines.sorted() == expected)
+    }
+
     @Test func anEndpointThatRefusesCostsNoRequest() throws {
         let origin = try Self.origin()
         defer { origin.stop() }

@@ -27,8 +27,9 @@ extension CORSPlan {
 
     /// Writes what makes an answer readable, over whatever is there.
     func writeAnswer(_ origin: UnsafeRawBufferPointer, into block: inout HeaderBlock) {
-        if !origin.isEmpty { block.replace("access-control-allow-origin", copying: origin) }
         if allowsCredentials { block.replace("access-control-allow-credentials", copying: Self.yes) }
+        guard !origin.isEmpty else { return }
+        block.replace("access-control-allow-origin", copying: origin)
         if !exposed.isEmpty { block.replace("access-control-expose-headers", copying: exposed) }
     }
 
