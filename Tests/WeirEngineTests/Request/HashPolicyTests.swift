@@ -94,7 +94,7 @@ import Testing
         #expect(table[0][0].hash(head, DownstreamInfo(peer: peer, listener: 0, scheme: .http)) == nil)
     }
 
-    @Test func aRouteHasAsManyPoliciesAsTheLimitSays() {
+    @Test func aRouteHasUpTo32Policies() {
         let table = HashPolicyTable([
             [.sourceAddress], (0..<40).map { HashPolicy.header("h\($0)") }, [.query("q"), .header("last")],
         ])

@@ -96,7 +96,7 @@ typealias HashPolicies = UnsafeBufferPointer<HashPolicyPlan>
 /// Immutable after init.
 struct HashPolicyTable: ~Copyable {
     /// Policies of a route that count; Istio attaches one for each destination.
-    static let maxPerRoute = 16
+    static let maxPerRoute = 32
 
     private let plans: UnsafePointer<HashPolicyPlan>
     private let lists: UnsafePointer<HashPolicies>

@@ -54,11 +54,6 @@ struct HashRing {
         return Int(endpoints[next < count ? next : 0])
     }
 
-    /// Whether all of a ring's points would fit in under its limit.
-    static func fits(weights: [UInt32], minimumSize: Int) -> Bool {
-        minimumSize <= maxPoints && size(weights, minimumSize: minimumSize) < Double(maxPoints)
-    }
-
     // MARK: Building
 
     /// How many points there should be, the lightest endpoint having a whole number of them.

@@ -9,7 +9,7 @@ struct Balancer: ~Copyable {
         case maglev(MaglevTable)
     }
     private let algorithm: Algorithm
-    private let weights: WeightTable
+    private let count: Int
     private var leastRequest: LeastRequest
     private var roundRobin: RoundRobin
 
@@ -23,7 +23,7 @@ struct Balancer: ~Copyable {
         case (.random, nil): algorithm = .random
         case (_, nil): algorithm = .leastRequest
         }
-        self.weights = WeightTable(plan.balancer == .random ? weights : [])
+        count = plan.endpointCount
         leastRequest = LeastRequest(plan.balancer == .leastRequest ? weights : [], random: &random)
         roundRobin = RoundRobin(plan.balancer == .roundRobin ? weights : [], random: &random)
     }
@@ -38,7 +38,8 @@ struct Balancer: ~Copyable {
         switch algorithm {
         case .leastRequest: leastRequest.pick(endpoints, &random)
         case .roundRobin: roundRobin.pick()
-        case .random: weights.pick(&random)
+        // As Envoy does: here weights do not count.
+        case .random: Int(random.below(UInt32(truncatingIfNeeded: count)))
         case .ring(let ring): ring.endpoint(for: key, passing: passing)
         case .maglev(let table): table.endpoint(for: key, passing: passing)
         }

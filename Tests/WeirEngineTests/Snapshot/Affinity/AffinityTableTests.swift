@@ -79,6 +79,26 @@ import Testing
         #expect(share > 0.9 / Double(count) && share < 1 / Double(count) + 0.01, "\(share)")
     }
 
+    /// What docs/balancing.md promises: of the keys of a cluster of `count` endpoints, at most so many move when one goes, and
+    /// likewise when it comes back.
+    @Test(
+        arguments: [
+            (ring, 10, 0.106, 0), (ring, 100, 0.0103, 0), (maglev, 10, 0.104, 0.004), (maglev, 100, 0.017, 0.006),
+        ] as [(BalancerPolicy, Int, Double, Double)])
+    func movementIsAsSmallAsDocumented(
+        _ policy: BalancerPolicy, _ count: Int, _ limit: Double, _ needless: Double
+    ) throws {
+        let keys = Self.keys(100_000)
+        let whole = try Self.table(policy, count: count)
+        for gone in [0, count / 3, count / 2, count - 1] {
+            let fewer = try Self.table(policy, (0..<count).filter { $0 != gone }.map { Self.place($0) })
+            let moved = keys.filter { whole.endpoint(for: $0) != fewer.endpoint(for: $0) }
+            let others = moved.count { whole.endpoint(for: $0) != gone }
+            #expect(Double(moved.count) / Double(keys.count) <= limit, "\(moved.count)")
+            #expect(Double(others) / Double(keys.count) <= needless, "\(others)")
+        }
+    }
+
     // MARK: Shares
 
     @Test func weightsDecideTheShares() throws {
@@ -128,7 +148,7 @@ import Testing
 
     // MARK: Limits
 
-    @Test func aRingHasItsMinimumSizeAndNoMoreThanItsLimit() {
+    @Test func aRingHasItsMinimumSizeAndNoMoreThanEightMebiPoints() {
         func points(_ minimumSize: Int, _ weights: [UInt32]) -> Int {
             let ring = HashRing(
                 weights.indices.map { Self.place($0, weight: weights[$0]) }, minimumSize: minimumSize)
