@@ -151,9 +151,9 @@ import WeirConfig
 
     @Test func onlyALoneDestinationRepeatsItsEndpoints() {
         let rule = rule(Self.policy(Self.header("a")))
-        #expect(route(compile([rule], to: ("alpha", nil))).repeatsEndpoints)
-        #expect(!route(compile([rule], to: ("alpha", 100), ("beta", 0))).repeatsEndpoints)
-        #expect(!route(compile([], to: ("alpha", nil))).repeatsEndpoints)
+        #expect(!route(compile([rule], to: ("alpha", nil))).retry.avoidsTried)
+        #expect(route(compile([rule], to: ("alpha", 100), ("beta", 0))).retry.avoidsTried)
+        #expect(route(compile([], to: ("alpha", nil))).retry.avoidsTried)
     }
 
     // MARK: Edits

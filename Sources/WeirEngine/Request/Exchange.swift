@@ -129,11 +129,12 @@ final class Exchange: MessageSink {
         let upstreamMilliseconds = (loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
         worker.stampTime(head, upstreamMilliseconds: upstreamMilliseconds)
+        // First: the route's operations may replace or remove them.
+        affinity.addCookies(to: head)
         if policies.isActive, let error = change(head) {
             return answer(.failure(error), cancelUpstream: action.cancelsUpstream)
         }
         worker.stampProxied(head)
-        affinity.addCookies(to: head)
         captureHeaders(head)
         stream.send(.response(head, last: last))
         record.responseHeadBytes = UInt64(stream.sentHeadBytes)
