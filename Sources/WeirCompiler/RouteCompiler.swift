@@ -143,6 +143,7 @@ final class CompiledHost {
         resolved = [ResolvedDestination(request: fallback, clusterID: answer.clusterID, hash: answer.hash)]
         var route = RouteSpec(conditions: [], destinations: [destination], origin: origin)
         route.take(RouteHashing(resolved[...], weights: [nil]))
+        route.retry = .standard
         plan = VirtualHostPlan(routes: [route])
         self.fallback = fallback
         resolutionVersion = clusters.version

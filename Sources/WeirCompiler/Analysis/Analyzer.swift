@@ -5,7 +5,7 @@ package struct Analyzer: Sendable {
     /// Stable; `<kind>.<Subject>`.
     package let name: String
     package let summary: String
-    /// The kinds it looks at; without any resource of the first, it has nothing to say.
+    /// The kinds it looks at.
     package let inputs: [Kind]
     /// What it may report.
     package let codes: [DiagnosticCode]
@@ -56,9 +56,7 @@ extension Compiler {
     package func analyze(_ resources: ResourceSet, unixSeconds now: Double) -> [Diagnostic] {
         let context = AnalysisContext(resources, clusters: clusters, options: options, unixSeconds: now)
         var findings = AnalysisFindings()
-        for analyzer in Analyzer.all where !resources.resources(of: analyzer.inputs[0]).isEmpty {
-            analyzer.run(context, &findings)
-        }
+        for analyzer in Analyzer.all { analyzer.run(context, &findings) }
         return findings.all
     }
 }

@@ -68,9 +68,9 @@ struct RouteCursor: RowCursor {
             destinations: spec.destinations.map {
                 RouteRow.Destination(
                     cluster: $0.clusterName, weight: isAlone ? 100 : Int($0.weight),
-                    missing: $0.clusterID < 0 ? true : nil)
+                    missing: $0.clusterID < 0 ? true : nil, policies: $0.actions?.texts)
             })
-        let policies = spec.policyTexts
+        let policies = (host.redirectsToHTTPS ? ["requests are sent to https first"] : []) + spec.policyTexts
         if !policies.isEmpty { row.policies = policies }
         if !spec.origin.name.isEmpty { row.routeName = spec.origin.name }
         if let shadow {
@@ -87,12 +87,16 @@ struct ListedHost {
     let name: String
     private(set) var domains: [String]
     let plan: VirtualHostPlan
+    /// As in `ListenerPlan.Host`.
+    var redirectsToHTTPS = false
 
     /// Where services are found by name, several names share a plan; at a Gateway each has its own.
     static func all(of listener: ListenerPlan) -> [ListedHost] {
         guard listener.isLiteral else {
             return listener.hosts.map {
-                ListedHost(name: "\($0.pattern):\(listener.port)", domains: [$0.pattern], plan: $0.plan)
+                ListedHost(
+                    name: "\($0.pattern):\(listener.port)", domains: [$0.pattern], plan: $0.plan,
+                    redirectsToHTTPS: $0.redirectsToHTTPS)
             }
         }
         var hosts: [ListedHost] = []

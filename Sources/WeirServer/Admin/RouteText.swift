@@ -30,10 +30,39 @@ enum MatchText {
 }
 
 extension RouteSpec {
-    /// What the route does besides choosing a destination, a text a thing.
+    /// What the route does besides choosing a destination, a text a thing; nothing of what every route does.
     var policyTexts: [String] {
+        var texts = actions?.texts ?? []
+        if timeoutMilliseconds > 0 { texts.append("timeout \(Self.text(milliseconds: timeoutMilliseconds))") }
+        if let text = retry.text, !destinations.isEmpty { texts.append(text) }
         var seen: Set<HashPolicy> = []
         // One that several destinations have is told once.
-        return hashPolicies.filter { seen.insert($0).inserted }.map { "hash by \($0)" }
+        return texts + hashPolicies.filter { seen.insert($0).inserted }.map { "hash by \($0)" }
     }
+
+    private static func text(milliseconds: Int) -> String {
+        milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms"
+    }
+}
+
+extension RetrySpec {
+    /// `nil` for what every route has that says nothing else.
+    fileprivate var text: String? {
+        if self == .standard { return nil }
+        guard retries > 0 else { return "no retries" }
+        var reasons = Self.words.filter { conditions.contains($0.0) }.map(\.1)
+        reasons += codes.map(String.init)
+        let others =
+            conditions == Self.standardConditions && codes.isEmpty ? "" : " on " + reasons.joined(separator: ",")
+        return "\(retries) " + (retries == 1 ? "retry" : "retries") + others
+    }
+
+    /// As `retryOn` has them.
+    private static let words: [(RetryConditions, String)] = [
+        (.serverError, "5xx"), (.gatewayError, "gateway-error"), (.reset, "reset"),
+        (.resetBeforeRequest, "reset-before-request"), (.connectFailure, "connect-failure"),
+        (.refusedStream, "refused-stream"), (.conflict, "retriable-4xx"), (.rateLimited, "envoy-ratelimited"),
+        (.cancelled, "cancelled"), (.deadlineExceeded, "deadline-exceeded"),
+        (.resourceExhausted, "resource-exhausted"), (.internalError, "internal"), (.unavailable, "unavailable"),
+    ]
 }

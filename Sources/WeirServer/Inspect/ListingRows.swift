@@ -6,6 +6,8 @@ struct RouteRow: Codable, Hashable {
         var weight: Int
         /// There is no such cluster: requests get a 503.
         var missing: Bool?
+        /// What is done with its requests besides, a text a thing.
+        var policies: [String]?
     }
 
     struct Place: Codable, Hashable {

@@ -9,11 +9,11 @@ enum ListingTables {
             let destinations = destinations(row)
             table.add([
                 row.name, row.virtualHost, domains(row), row.match, owner(row),
-                destinations.first?.cluster ?? "-", destinations.first?.share ?? "", place(row),
+                destinations.first?.cluster ?? row.policies?.first ?? "-", destinations.first?.share ?? "", place(row),
                 note(row),
             ])
             for destination in destinations.dropFirst() {
-                table.add(["", "", "", "", "", destination.cluster, destination.share])
+                table.add(["", "", "", "", "", destination.cluster, destination.share, "", destination.note])
             }
         }
         return table
@@ -31,11 +31,11 @@ enum ListingTables {
 
     private static func place(_ row: RouteRow) -> String { row.file.isEmpty ? "-" : "\(row.file):\(row.line)" }
 
-    private static func destinations(_ row: RouteRow) -> [(cluster: String, share: String)] {
+    private static func destinations(_ row: RouteRow) -> [(cluster: String, share: String, note: String)] {
         let total = row.destinations.reduce(0) { $0 + $1.weight }
         return row.destinations.map { destination in
             let cluster = destination.cluster + (destination.missing == true ? " (missing)" : "")
-            return (cluster, share(destination.weight, of: total))
+            return (cluster, share(destination.weight, of: total), (destination.policies ?? []).joined(separator: "; "))
         }
     }
 
@@ -58,7 +58,10 @@ enum ListingTables {
             let owner = shadow.resource == row.resource ? "" : " (\(shortName(shadow.resource)))"
             return "SHADOWED by \(shadow.file):\(shadow.line)\(owner)"
         }
-        return ([shadow].compactMap(\.self) + (row.policies ?? [])).joined(separator: "; ")
+        // What a route answers by itself stands in the place of its destination.
+        let policies = (row.policies ?? []).dropFirst(row.destinations.isEmpty ? 1 : 0)
+        let first = row.destinations.first?.policies ?? []
+        return ([shadow].compactMap(\.self) + policies + first).joined(separator: "; ")
     }
 
     /// `name.namespace` of `Kind namespace/name`.

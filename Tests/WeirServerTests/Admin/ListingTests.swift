@@ -240,6 +240,54 @@ import WeirSources
         #expect(clusters.map(\.balancer) == ["RING_HASH", "RING_HASH"])
     }
 
+    @Test(arguments: [
+        ("timeout: 3s", ["timeout 3s"]), ("timeout: 250ms", ["timeout 250ms"]),
+        ("retries: {attempts: 0}", ["no retries"]),
+        ("retries: {attempts: 5}", ["5 retries"]), ("retries: {}", ["no retries"]),
+        ("retries: {attempts: 1, retryOn: \"5xx,reset\"}", ["1 retry on 5xx,reset"]),
+        (
+            "timeout: 1s, retries: {attempts: 3, retryOn: \"connect-failure,503\"}",
+            ["timeout 1s", "3 retries on connect-failure,503"]
+        ),
+    ])
+    func timesAndRetriesAreToldWhereTheyAreTheRoutesOwn(fields: String, texts: [String]) throws {
+        let yaml = Self.yaml.replacing(
+            "  - name: api\n",
+            with: "  - {\(fields), route: [{destination: {host: shop}}], match: [{uri: {prefix: /t}}]}\n  - name: api\n"
+        )
+        let rows: [RouteRow] = try ListingTests(yaml) { _ in }.rows("/routes", "host=shop.example.com")
+        #expect((rows.first?.policies ?? []) == texts)
+        #expect(rows.dropFirst().allSatisfy { $0.policies == nil })
+    }
+
+    @Test func whatRoutesDoIsTold() throws {
+        let routes = """
+              - match: [{uri: {prefix: /old}}]
+                redirect: {uri: /new, redirectCode: 302}
+              - match: [{uri: {exact: /ping}}]
+                directResponse: {status: 200, body: {string: pong}}
+              - match: [{uri: {exact: /x}}]
+                rewrite: {uri: /y}
+                headers: {request: {set: {x-a: b}}}
+                route:
+                - {destination: {host: shop}, weight: 1}
+                - {destination: {host: shop}, weight: 1, headers: {response: {remove: [x-z]}}}
+              - name: api
+
+            """
+        let tests = ListingTests(Self.yaml.replacing("  - name: api\n", with: routes)) { _ in }
+        let rows: [RouteRow] = try tests.rows("/routes", "host=shop.example.com")
+        #expect(rows[0].policies == ["redirect 302, path \"/new\""])
+        #expect(rows[1].policies == ["answer 200 with 4 bytes"])
+        #expect(rows[2].policies == ["rewrite path to \"/y\"", "request headers: set x-a \"b\""])
+        #expect(rows[2].destinations.map(\.policies) == [nil, ["response headers: remove x-z"]])
+        let lines = ListingTables.routes(rows).lines
+        #expect(lines[1].contains("  redirect 302, path \"/new\"  ") && lines[1].hasSuffix("a.yaml:16"))
+        #expect(lines[2].contains("  answer 200 with 4 bytes  "))
+        #expect(lines[3].hasSuffix("  rewrite path to \"/y\"; request headers: set x-a \"b\""))
+        #expect(lines[4].hasSuffix("  response headers: remove x-z"))
+    }
+
     @Test func filtersNobodyKnowsAreRefusedWithTheList() throws {
         let answer = try answer("/clusters", "name=x")
         #expect(answer.status == 400)
