@@ -7,9 +7,8 @@ from comparison.services import shown
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SECONDS = re.compile(r"\b1[789]\d{8}\b")
-# A later try is told the time that is left of the timeout of 0.15 s which all rules with one have.
-TIME_LEFT = re.compile(r"(?:[1-9]\d?|1[0-4]\d)m?")
-TIMEOUTS = ("x-envoy-expected-rq-timeout-ms", "grpc-timeout")
+# A later try is told how much time is left.
+ATTEMPT, TIMEOUTS = "x-envoy-attempt-count", ("x-envoy-expected-rq-timeout-ms", "grpc-timeout")
 MADE_COOKIE = re.compile(r'^(session=)"[0-9a-f]{16}"')
 ABSENT = "(absent)"
 # What stands between the values of several lines of one name.
@@ -44,8 +43,6 @@ class Normaliser:
             value = {"date": "<date>", "x-envoy-upstream-service-time": "<ms>"}.get(lower) or self.text(value, client_port)
             if lower in ("x-backend", "x-origin"):
                 value = shown(value)
-            if lower in TIMEOUTS:
-                value = "<time left>" if TIME_LEFT.fullmatch(value) else value
             value = MADE_COOKIE.sub(r"\1<made>", value)
             by_name.setdefault(lower, []).append(value if name == lower else f"({name}) {value}")
         for name, values in by_name.items():
@@ -64,6 +61,8 @@ class Normaliser:
             return found
         found |= {"seen backend": shown(seen["backend"]), "seen method": seen["method"], "seen target": seen["target"], "seen body": seen["body"]}
         self.lines(seen["headers"], answer.client_port, SEEN, found)
+        if found.get(SEEN + ATTEMPT) != "1":
+            found |= {SEEN + name: "<time left>" for name in TIMEOUTS if SEEN + name in found}
         return found
 
     @staticmethod

@@ -106,21 +106,23 @@ class ConfigurationMaker:
                                                                      ["default/*", "team/*.example.com"], ["./*", "team/other.test"]]))]
         if self.chance.random() < 0.5:
             servers.append(self.server(second, "http-b", self.chance.choice([["*"], ["*.example.com"], ["*/shop.example.com", "*.test"]])))
-        self.redirect_to_https(servers[-1], 0.2)
         found = [document("Gateway", "edge", "default", self.created(), selector={"istio": "ingressgateway"}, servers=servers)]
         if self.chance.random() < 0.5:
             self.names_of_gateways.append("team/side")
             port = self.chance.choice([first, second])
             server = self.server(port, "http-side", self.chance.choice([["*"], ["./*.example.com"], ["api.example.com", "*.test"]]))
-            self.redirect_to_https(server, 0.15)
             found.append(document("Gateway", "side", "team", self.created(), selector={"istio": "ingressgateway"}, servers=[server]))
-        self.redirects = any("tls" in server for gateway in found for server in gateway["spec"]["servers"])
+        self.redirect_to_https(found)
         return found
 
-    def redirect_to_https(self, server, odds):
-        """Now and then; the oracle knows no namespaces among the hosts of such a server."""
-        if self.chance.random() < odds and not any("/" in host for host in server["hosts"]):
-            server["tls"] = {"httpsRedirect": True}
+    def redirect_to_https(self, gateways):
+        """Some servers do; the oracle knows that of the last on a port alone, and of hosts without a namespace."""
+        metadata = [gateway["metadata"] for gateway in gateways]
+        order = sorted(range(len(gateways)), key=lambda at: (metadata[at].get("creationTimestamp", ""), metadata[at]["name"]))
+        last = {server["port"]["number"]: server for at in order for server in gateways[at]["spec"]["servers"]}
+        for server in last.values():
+            if self.chance.random() < 0.2 and not any("/" in host for host in server["hosts"]):
+                server["tls"] = {"httpsRedirect": True}
 
     @staticmethod
     def server(port, name, hosts):

@@ -361,7 +361,12 @@ final class Exchange: MessageSink {
         for index in 0..<tries.replay.pieces { upstream?.send(.body(tries.replay.piece(index))) }
         if let trailers = tries.replay.trailers { upstream?.send(.trailers(trailers)) }
         if state.request == .complete { upstream?.send(.end) }
-        if !state.keepsRequest || !tries.replay.hasRoom(for: 0, worker) { giveUpRepeating() }
+        // After the last try nothing of the request is needed, yet it fails for want of a further one.
+        if !state.keepsRequest {
+            tries.replay.drop(worker)
+        } else if !tries.replay.hasRoom(for: 0, worker) {
+            giveUpRepeating()
+        }
         if upstream?.isCongested ?? false { stream.pauseReading() } else { stream.resumeReading() }
     }
 

@@ -135,6 +135,20 @@ import WeirTestSupport
         #expect(origin.requests.count == 20 && origin.requests.allSatisfy { $0.text == "order=42" })
     }
 
+    @Test func aRequestWithABodyFailsForWantOfAFurtherTryLikeAnyOther() throws {
+        let flags = "headers: {response: {set: {x-flags: '%RESPONSE_FLAGS%'}}}"
+        let server = try RunningServer.live([
+            Documents.gateway(),
+            Documents.virtualService(http: "- route: [{destination: {host: closed}}]\n  \(flags)"),
+            Documents.serviceEntry("closed", ports: [try TestPort.free()]),
+        ])
+        for body in [nil, Array("order=42".utf8), []] as [[UInt8]?] {
+            var client = try server.client()
+            let answer = try client.request("POST", "/", body: body)
+            #expect(answer.status == 503 && answer["x-flags"] == "URX,UF")
+        }
+    }
+
     @Test func underLoadNothingIsLeftOfRequestsThatFailHoweverOftenTheyAreTried() throws {
         let origin = try Self.origin()
         defer { origin.stop() }
