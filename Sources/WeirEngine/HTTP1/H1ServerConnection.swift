@@ -2,8 +2,7 @@ import Glibc
 
 /// A client's HTTP/1.1 connection: requests in, answers out, strictly one after the other (RFC 9112 section 9.3).
 ///
-/// It is codec and stream in one, since HTTP/1 has one stream at a time. What comes behind the current request stays
-/// unparsed until that request is answered.
+/// Codec and stream in one, as HTTP/1 has one stream at a time. What follows a request stays unparsed until its answer.
 final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnection {
     /// Where reading is within the current request.
     private enum Reading {
