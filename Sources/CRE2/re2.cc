@@ -88,7 +88,7 @@ struct Room {
 }  // namespace
 
 extern "C" size_t weir_re2_replace_all(const weir_re2 *re, const char *text, size_t length, const char *rewrite,
-                                       size_t rewrite_length, char *out, size_t out_size) {
+                                       size_t rewrite_length, size_t searches, char *out, size_t out_size) {
     try {
         Room room{out, out_size};
         re2::StringPiece substitute(rewrite, rewrite_length);
@@ -97,6 +97,7 @@ extern "C" size_t weir_re2_replace_all(const weir_re2 *re, const char *text, siz
         size_t copied = 0, next = 0;
         bool found = false;
         while (next <= length && !room.overflowed) {
+            if (searches-- == 0) return SIZE_MAX;
             if (!re->re.Match(re2::StringPiece(text, length), next, length, RE2::UNANCHORED, groups, wanted)) break;
             size_t begin = groups[0].data() - text, end = begin + groups[0].size();
             // Nothing, right behind a match, is no further match.

@@ -12,9 +12,10 @@ weir_re2 *weir_re2_compile(const char *pattern, size_t length, char *error, size
 /// 1 when `rewrite` is fit to take the place of the pattern's matches; on 0 a NUL-terminated reason is in `error`.
 int weir_re2_check_rewrite(const weir_re2 *re, const char *rewrite, size_t length, char *error, size_t error_size);
 /// Writes the text with `rewrite` in the place of every match that does not overlap the one before; returns the bytes
-/// written, or SIZE_MAX when there was not enough room. `rewrite` must have passed the check above.
+/// written, or SIZE_MAX when there was not enough room, or more than `searches` were needed: each may read all of the text.
+/// `rewrite` must have passed the check above.
 size_t weir_re2_replace_all(const weir_re2 *re, const char *text, size_t length, const char *rewrite,
-                            size_t rewrite_length, char *out, size_t out_size);
+                            size_t rewrite_length, size_t searches, char *out, size_t out_size);
 /// 1 when the pattern matches the whole text. One thread at a time per handle keeps RE2's cache lock uncontended.
 int weir_re2_full_match(const weir_re2 *re, const char *text, size_t length);
 void weir_re2_free(weir_re2 *re);

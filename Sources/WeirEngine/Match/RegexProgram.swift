@@ -130,7 +130,10 @@ enum RegexProgram {
         return weir_re2_full_match(program, start.assumingMemoryBound(to: CChar.self), text.count) != 0
     }
 
-    /// Writes the text with `substitute` in the place of every match; `nil` when that needs more room.
+    /// Searches for matches in one text that has them replaced: each may read all of the text, whatever the match.
+    static let maxSearches = 1024
+
+    /// Writes the text with `substitute` in the place of every match; `nil` when that needs more room or searches.
     static func replaceAll(
         _ handles: UnsafeRawPointer, worker: Int, _ text: UnsafeRawBufferPointer,
         by substitute: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer
@@ -141,7 +144,8 @@ enum RegexProgram {
         let source = (text.baseAddress ?? UnsafeRawPointer(out)).assumingMemoryBound(to: CChar.self)
         let by = (substitute.baseAddress ?? UnsafeRawPointer(out)).assumingMemoryBound(to: CChar.self)
         let length = weir_re2_replace_all(
-            program, source, text.count, by, substitute.count, out.assumingMemoryBound(to: CChar.self), room.count)
+            program, source, text.count, by, substitute.count, maxSearches, out.assumingMemoryBound(to: CChar.self),
+            room.count)
         // SIZE_MAX: there was not enough.
         return length < 0 ? nil : length
     }

@@ -56,8 +56,17 @@ import WeirTestSupport
 
     @Test func whatAPatternGrowsIsBounded() throws {
         let regex = try RegexSet(pattern: "", workers: 1)
-        let target = "/" + String(repeating: "a", count: 2000)
+        let target = "/" + String(repeating: "a", count: 700)
         #expect(try rewritten(.regex(regex, String(repeating: "x", count: 100)), target).target == "too long")
+    }
+
+    @Test func searchesOfAPathAreBounded() throws {
+        // Matches nothing at each place, having read all that follows.
+        let regex = try RegexSet(pattern: "(a*b)?", workers: 1)
+        let few = "/" + String(repeating: "a", count: 400)
+        #expect(try rewritten(.regex(regex, "\\1"), few).target == few)
+        let many = "/" + String(repeating: "a", count: 30_000)
+        #expect(try rewritten(.regex(regex, "\\1"), many).target == "too long")
     }
 
     @Test func aSubstituteMustFitItsPattern() throws {
