@@ -7,8 +7,7 @@ import WeirTestSupport
     private static let hosts = 2
     private static let routesPerHost = 1_000
 
-    /// Sanitizers keep books of their own about every byte.
-    @Test(.disabled(if: TestScale.isSmall))
+    @Test(.disabled(if: TestScale.isSmall, "sanitizers keep books of their own about every byte"))
     func aRouteTakesAtMostThreeKiB() throws {
         let few = try residentKiB(hosts: Self.hosts, routesPerHost: 1)
         let many = try residentKiB(hosts: Self.hosts, routesPerHost: Self.routesPerHost + 1)
