@@ -3,6 +3,7 @@
 /// All a request head says, copied out of the bytes it points into.
 private struct Said: Equatable {
     var method: [UInt8]
+    var methodMayHaveBody: Bool
     var target: [UInt8]
     var pathLength: Int
     var authority: [UInt8]
@@ -16,6 +17,7 @@ private struct Said: Equatable {
 
     init(_ head: RequestHead) {
         method = Array(head.methodBytes)
+        methodMayHaveBody = head.method.mayHaveBody
         target = Array(head.target)
         pathLength = head.pathLength
         authority = Array(head.authority)
@@ -66,7 +68,9 @@ public func fuzzRequestHead(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CIn
     require(again.method == said.method && again.target == said.target, "another method or target")
     require(again.pathLength == said.pathLength, "another path")
     require(again.authority == said.authority && again.hostLength == said.hostLength, "another host")
-    require(again.framing == said.framing, "another framing")
+    // A method that may have a body says of none that it is empty; every other framing goes on as it is.
+    let goesOn: BodyFraming = said.framing == .none && said.methodMayHaveBody ? .length(0) : said.framing
+    require(again.framing == goesOn, "another framing")
     require(again.lines == said.lines, "other lines: \(said.lines) \(again.lines)")
     require(!again.wantsUpgrade && again.keepAlive, "a field for one hop went on")
     return 0
