@@ -12,6 +12,12 @@ enum Scheme: UInt8 {
     case https
 }
 
+enum HTTPVersion: UInt8 {
+    case http10
+    case http11
+    case http2
+}
+
 /// Methods Weir treats specially; the bytes are always kept too.
 enum MethodToken: UInt8 {
     case other = 0
@@ -91,7 +97,7 @@ struct RequestHead {
         var authority: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
         var hostLength: Int = 0
         var scheme: Scheme = .http
-        var minorVersion: UInt8 = 1
+        var version: HTTPVersion = .http11
         var framing: BodyFraming = .none
         var keepAlive: Bool = true
         var expectsContinue: Bool = false
@@ -158,10 +164,9 @@ struct RequestHead {
         get { fields.pointee.scheme }
         nonmutating set { fields.pointee.scheme = newValue }
     }
-    /// 0 or 1 of HTTP/1.x.
-    var minorVersion: UInt8 {
-        get { fields.pointee.minorVersion }
-        nonmutating set { fields.pointee.minorVersion = newValue }
+    var version: HTTPVersion {
+        get { fields.pointee.version }
+        nonmutating set { fields.pointee.version = newValue }
     }
     var framing: BodyFraming {
         get { fields.pointee.framing }
@@ -208,7 +213,7 @@ struct RequestHead {
         fields.pointee.authority = UnsafeRawBufferPointer(start: nil, count: 0)
         fields.pointee.hostLength = 0
         fields.pointee.scheme = .http
-        fields.pointee.minorVersion = 1
+        fields.pointee.version = .http11
         fields.pointee.framing = .none
         fields.pointee.keepAlive = true
         fields.pointee.expectsContinue = false

@@ -167,7 +167,7 @@ struct H1RequestReader {
         head.target = UnsafeMutableRawBufferPointer(start: targetStart, count: targetLength)
         head.pathLength = pathLength
         head.scheme = scheme
-        head.minorVersion = minorVersion
+        head.version = minorVersion == 0 ? .http10 : .http11
         head.framing = bodyFraming
         head.keepAlive = framing.keepsAlive(minorVersion: minorVersion)
         head.expectsContinue = minorVersion > 0 && framing.expectsContinue

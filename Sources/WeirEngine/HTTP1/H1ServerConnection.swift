@@ -352,7 +352,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func sendHead(_ head: ResponseHead, last: Bool) {
         if head.isInformational {
-            guard requestHead.minorVersion > 0 else { return }  // HTTP/1.0 has none (RFC 9110 section 15.2).
+            guard requestHead.version != .http10 else { return }  // HTTP/1.0 has none (RFC 9110 section 15.2).
             _ = connection.write(bound: H1Serializer.responseBound(head)) {
                 H1Serializer.writeInformational(head, into: $0)
             }

@@ -281,6 +281,7 @@ class LoopSource {
         guard !isReading, descriptor >= 0 else { return }
         isReading = true
         event_add(events, nil)
+        readingStarted()
     }
 
     final func stopReading() {
@@ -344,6 +345,9 @@ class LoopSource {
     }
 
     // MARK: For subclasses
+
+    /// Reading goes on after a pause: what lies in front of the descriptor already is not announced by it.
+    func readingStarted() {}
 
     /// The descriptor has something to read, or its peer has gone.
     func readReady() {}

@@ -14,7 +14,7 @@ protocol ConnectionHandler: AnyObject {
     func connectionFailed(_ code: Int32, unsentIntact: Bool)
     /// The deadline set through the connection passed.
     func connectionDeadlinePassed()
-    /// A connection being opened is established.
+    /// A connection being opened is established, or the handshake of one that was accepted is over.
     func connected()
 }
 
@@ -40,6 +40,8 @@ class Connection: LoopSource {
 
     private enum Phase {
         case connecting
+        /// The transport is agreeing on something with the peer; what is written waits.
+        case handshaking
         case open
         /// No more is read for the handler or taken from it; what is queued goes out, then our side ends.
         case closing
@@ -48,7 +50,7 @@ class Connection: LoopSource {
         case closed
     }
 
-    private var transport: Transport
+    private(set) final var transport: Transport
     private var phase: Phase
     private var out = BufferChain()
     private var flushScheduled = false
@@ -70,11 +72,23 @@ class Connection: LoopSource {
     private var peerLogText: LogAddressText?
 
     /// Takes over an open descriptor.
+    ///
+    /// With a layered transport the handler is told by `connected` when the handshake is over.
     init(loop: Loop, accepted descriptor: Int32, transport: Transport = .plain) {
         self.transport = transport
-        phase = .open
+        phase = transport.isLayered ? .handshaking : .open
         super.init(loop: loop)
         attach(descriptor)
+        if phase == .handshaking { startReading() }
+    }
+
+    /// Takes over what another connection has let go of; it is open.
+    init(loop: Loop, adopting released: ReleasedConnection) {
+        transport = released.transport
+        phase = .open
+        permits = released.permits
+        super.init(loop: loop)
+        attach(released.descriptor)
     }
 
     /// Takes over a descriptor that is being connected.
@@ -97,7 +111,7 @@ class Connection: LoopSource {
     /// From now on the handler hears nothing.
     fileprivate func forgetHandler() {}
 
-    var isOpen: Bool { phase == .open || phase == .connecting }
+    var isOpen: Bool { phase == .open || phase == .connecting || phase == .handshaking }
     var isClosed: Bool { phase == .closed }
     /// Our end as text; the kernel is asked once, and gives it out when a connection is begun.
     final var localText: LogAddress? {
@@ -152,7 +166,7 @@ class Connection: LoopSource {
     }
 
     private func scheduleFlush() {
-        guard !flushScheduled, phase != .connecting else { return }
+        guard !flushScheduled, phase != .connecting, phase != .handshaking else { return }
         flushScheduled = true
         loop.flushLater(self)
     }
@@ -224,9 +238,14 @@ class Connection: LoopSource {
                 fail(code)
                 break
             }
-            phase = .open
-            tellConnected()
-            if phase == .open, !out.isEmpty { scheduleFlush() }
+            if transport.isLayered {
+                phase = .handshaking
+                goOnWithHandshake()
+            } else {
+                open()
+            }
+        case .handshaking:
+            goOnWithHandshake()
         case .open, .closing:
             pump()
             if readWantsWrite, isReading {
@@ -239,9 +258,44 @@ class Connection: LoopSource {
         loop.flushDirty()
     }
 
+    private func goOnWithHandshake() {
+        switch transport.handshake(descriptor) {
+        case .done:
+            // Whoever is told decides whether it reads.
+            stopReading()
+            open()
+        case .wantRead: startReading()
+        case .wantWrite:
+            stopReading()
+            awaitWrite()
+        case .failed(let code): fail(code)
+        }
+    }
+
+    private func open() {
+        phase = .open
+        tellConnected()
+        if phase == .open, !out.isEmpty { scheduleFlush() }
+    }
+
     // MARK: Reading
 
+    /// The layer may hold bytes the socket does not announce: come for them when it is next writable, which it is.
+    private func readBehindLayer() {
+        guard transport.hasPendingInput else { return }
+        readWantsWrite = true
+        awaitWrite()
+    }
+
+    override func readingStarted() {
+        if phase == .open { readBehindLayer() }
+    }
+
     override func readReady() {
+        if phase == .handshaking {
+            goOnWithHandshake()
+            return loop.flushBatch()
+        }
         readAll()
         if writeWantsRead, phase == .open || phase == .closing {
             writeWantsRead = false
@@ -276,11 +330,7 @@ class Connection: LoopSource {
                 return fail(code)
             }
         }
-        // The layer's own bytes do not make the socket readable again: come back for them.
-        if isReading, transport.hasPendingInput {
-            readWantsWrite = true
-            awaitWrite()
-        }
+        if isReading { readBehindLayer() }
     }
 
     private func endReceived() {
@@ -293,7 +343,7 @@ class Connection: LoopSource {
             stopReading()
         case .lingering:
             closeNow()
-        case .connecting, .closed:
+        case .connecting, .handshaking, .closed:
             break
         }
     }
@@ -307,7 +357,7 @@ class Connection: LoopSource {
 
     override func deadlinePassed() {
         switch phase {
-        case .open, .connecting: tellDeadline()
+        case .open, .connecting, .handshaking: tellDeadline()
         case .closing, .lingering: closeNow()
         case .closed: break
         }
@@ -327,9 +377,23 @@ class Connection: LoopSource {
     private func beginLinger() {
         guard phase == .closing, out.isEmpty else { return }
         phase = .lingering
-        Socket.endWriting(descriptor)
+        transport.endWriting(descriptor)
         setDeadline(afterMilliseconds: Self.lingerMilliseconds)
         startReading()
+    }
+
+    /// Lets the socket go to a connection with another handler; this one is closed and its handler hears nothing more.
+    ///
+    /// Nothing may be queued.
+    func release() -> ReleasedConnection {
+        precondition(phase == .open && out.isEmpty, "only an open connection with nothing to write changes hands")
+        phase = .closed
+        forgetHandler()
+        let released = ReleasedConnection(descriptor: descriptor, transport: transport, permits: permits)
+        detach()
+        permits = nil
+        loop.letGo(self)
+        return released
     }
 
     /// Closes at once; what is queued is lost.
@@ -366,6 +430,13 @@ class Connection: LoopSource {
     }
 
     deinit { precondition(phase == .closed, "a connection died open") }
+}
+
+/// A socket between two connections: its next owner knows which codec it speaks.
+struct ReleasedConnection {
+    let descriptor: Int32
+    let transport: Transport
+    let permits: ListenerPermits?
 }
 
 /// A connection with its codec.

@@ -22,6 +22,24 @@ enum Transport {
         }
     }
 
+    /// Goes on with what must be agreed with the peer before bytes flow; `done` when there is nothing, or nothing more.
+    func handshake(_ fd: Int32) -> HandshakeResult {
+        switch self {
+        case .plain: .done
+        case .layered(let layer): layer.handshake(fd)
+        }
+    }
+
+    /// Ends our side in the way that the peer can tell from a broken connection.
+    func endWriting(_ fd: Int32) {
+        if case .layered(let layer) = self { layer.endWriting(fd) }
+        Socket.endWriting(fd)
+    }
+
+    var isLayered: Bool {
+        if case .layered = self { true } else { false }
+    }
+
     /// The layer holds decrypted bytes the socket will not announce: read again without waiting.
     var hasPendingInput: Bool {
         switch self {
@@ -31,12 +49,27 @@ enum Transport {
     }
 }
 
+/// How far a layer's handshake has come.
+enum HandshakeResult: Equatable {
+    case done
+    case wantRead
+    case wantWrite
+    /// It failed, or the connection under it broke; the errno says how, EPROTO when the layers disagreed.
+    case failed(Int32)
+}
+
 /// A layer between connection and socket.
 ///
 /// Loop thread only.
 class TransportLayer {
     /// Bytes are already inside the layer.
     var hasPendingInput: Bool { false }
+
+    /// Called until it is done, before anything is read or written.
+    func handshake(_ fd: Int32) -> HandshakeResult { .done }
+
+    /// Tells the peer that no more bytes follow.
+    func endWriting(_ fd: Int32) {}
 
     func read(_ fd: Int32, into bytes: UnsafeMutablePointer<UInt8>, count: Int) -> TransferResult {
         Socket.receive(fd, into: bytes, count: count)

@@ -63,8 +63,12 @@ extension LogLine {
 
     mutating func putProtocol(_ subject: LogSubject) {
         // A request that could not be read came over the HTTP/1 codec; its version is known only where that was the reason.
-        let isOlder = subject.head.map { $0.minorVersion == 0 } ?? (subject.record.details == .lowVersion)
-        if isOlder { put("HTTP/1.0") } else { put("HTTP/1.1") }
+        let isOlder = subject.head.map { $0.version == .http10 } ?? (subject.record.details == .lowVersion)
+        if isOlder {
+            put("HTTP/1.0")
+        } else {
+            put(subject.head?.version == .http2 ? "HTTP/2" : "HTTP/1.1")
+        }
     }
 
     mutating func putFlags(_ subject: LogSubject) {
