@@ -1,4 +1,5 @@
-/// A listener and the virtual hosts behind it: plain HTTP on one declared port and address.
+/// A listener and the virtual hosts behind it, or where its bytes go: what is served in the clear on one declared port and
+/// address.
 package final class ListenerPlan: @unchecked Sendable {
     // Sendable: immutable after init; what the pointer leads to is freed by deinit alone.
 
@@ -40,6 +41,8 @@ package final class ListenerPlan: @unchecked Sendable {
     /// The port is the one listened on, whatever the process maps ports to.
     package let isLiteral: Bool
     package let hosts: [Host]
+    /// Connections are no HTTP: their bytes go where this says, and there are no hosts.
+    package let stream: StreamPlan?
     private let table: HostTable
     /// Plans by number of the pattern; kept alive by `hosts`.
     private let plans: UnsafeMutablePointer<Unmanaged<VirtualHostPlan>>
@@ -48,7 +51,8 @@ package final class ListenerPlan: @unchecked Sendable {
     /// By number of the pattern: `redirectsToHTTPS`; empty when no host's requests are.
     private let redirects: UnsafeBufferPointer<Bool>
 
-    package init(port: Int, bind: String?, hosts: [Host], isLiteral: Bool = false) {
+    package init(port: Int, bind: String?, hosts: [Host], isLiteral: Bool = false, stream: StreamPlan? = nil) {
+        self.stream = stream
         self.port = port
         self.bind = bind
         self.hosts = hosts
