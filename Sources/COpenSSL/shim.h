@@ -13,3 +13,42 @@
 
 // Twins of function-like macros, which Swift does not see.
 static inline long weir_ssl_ctx_set_mode(SSL_CTX *context, long mode) { return SSL_CTX_set_mode(context, mode); }
+static inline long weir_ssl_ctx_set_min_version(SSL_CTX *context, int version) {
+    return SSL_CTX_set_min_proto_version(context, version);
+}
+static inline long weir_ssl_ctx_set_max_version(SSL_CTX *context, int version) {
+    return SSL_CTX_set_max_proto_version(context, version);
+}
+static inline long weir_ssl_ctx_set_groups(SSL_CTX *context, const char *names) {
+    return SSL_CTX_set1_groups_list(context, names);
+}
+static inline long weir_ssl_ctx_set_session_cache(SSL_CTX *context, long mode) {
+    return SSL_CTX_set_session_cache_mode(context, mode);
+}
+static inline long weir_ssl_ctx_set_read_ahead(SSL_CTX *context, int on) {
+    return SSL_CTX_set_read_ahead(context, on);
+}
+static inline long weir_ssl_ctx_set_status_callback(SSL_CTX *context, int (*callback)(SSL *, void *)) {
+    return SSL_CTX_set_tlsext_status_cb(context, callback);
+}
+static inline long weir_ssl_set_ocsp_response(SSL *ssl, void *bytes, long count) {
+    return SSL_set_tlsext_status_ocsp_resp(ssl, bytes, count);
+}
+static inline void *weir_openssl_copy(const void *bytes, size_t count) { return OPENSSL_memdup(bytes, count); }
+static inline void weir_openssl_free(void *bytes) { OPENSSL_free(bytes); }
+
+// A constant that Swift cannot read from its macro.
+static inline unsigned long weir_name_rfc2253(void) { return XN_FLAG_RFC2253; }
+
+// A server sends no old compression, takes no second handshake on a connection, and chooses by its own preference, except
+// that a client without AES in hardware gets what is cheap for it.
+static inline void weir_ssl_ctx_set_server_options(SSL_CTX *context) {
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                     SSL_OP_PRIORITIZE_CHACHA);
+}
+static inline long weir_ssl_ctx_set_status_argument(SSL_CTX *context, void *argument) {
+    return SSL_CTX_set_tlsext_status_arg(context, argument);
+}
+static inline long weir_ssl_ctx_set_max_chain(SSL_CTX *context, long bytes) {
+    return SSL_CTX_set_max_cert_list(context, bytes);
+}
