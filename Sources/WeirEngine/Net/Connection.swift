@@ -73,10 +73,10 @@ class Connection: LoopSource {
 
     /// Takes over an open descriptor.
     ///
-    /// With a layered transport the handler is told by `connected` when the handshake is over.
+    /// Where the transport needs a handshake, `connected` tells the handler when it is over.
     init(loop: Loop, accepted descriptor: Int32, transport: Transport = .plain) {
         self.transport = transport
-        phase = transport.isLayered ? .handshaking : .open
+        phase = transport.needsHandshake ? .handshaking : .open
         super.init(loop: loop)
         attach(descriptor)
         if phase == .handshaking { startReading() }
@@ -238,7 +238,7 @@ class Connection: LoopSource {
                 fail(code)
                 break
             }
-            if transport.isLayered {
+            if transport.needsHandshake {
                 phase = .handshaking
                 goOnWithHandshake()
             } else {

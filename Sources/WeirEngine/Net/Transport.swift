@@ -36,8 +36,9 @@ enum Transport {
         Socket.endWriting(fd)
     }
 
-    var isLayered: Bool {
-        if case .layered = self { true } else { false }
+    /// The peer must be agreed with before anything is read or written.
+    var needsHandshake: Bool {
+        if case .layered(let layer) = self { layer.needsHandshake } else { false }
     }
 
     /// The layer holds decrypted bytes the socket will not announce: read again without waiting.
@@ -64,6 +65,9 @@ enum HandshakeResult: Equatable {
 class TransportLayer {
     /// Bytes are already inside the layer.
     var hasPendingInput: Bool { false }
+
+    /// There is a handshake before the first byte; the peer of an accepted connection begins it.
+    var needsHandshake: Bool { false }
 
     /// Called until it is done, before anything is read or written.
     func handshake(_ fd: Int32) -> HandshakeResult { .done }
