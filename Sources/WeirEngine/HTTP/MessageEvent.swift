@@ -4,8 +4,9 @@
 /// Responses may be preceded by informational heads.
 ///
 /// A request that asks for a tunnel (`RequestHead.wantsUpgrade`) is not `last`: a 101 turns what follows on both sides into
-/// bytes without framing, each side with an end of its own; any other answer is an ordinary one to a request without a body,
-/// whose `end` its codec sends then. A codec that has no 101 (RFC 8441) says and hears 200 in its place.
+/// bytes without framing, each side with an end of its own. Any other answer makes it a request without a body: no `end` of it
+/// is sent, and the codec that has sent it takes it for ended. The client's bytes that come before are kept by the exchange.
+/// A codec that has no 101 (RFC 8441) says and hears 200 in its place.
 enum MessageEvent: ~Copyable {
     /// `last`: no body follows and no `end` either.
     case request(RequestHead, last: Bool)

@@ -102,6 +102,7 @@ struct RequestHead {
         var keepAlive: Bool = true
         var expectsContinue: Bool = false
         var wantsUpgrade: Bool = false
+        var wantsOtherProtocol: Bool = false
         var isGRPC: Bool = false
     }
 
@@ -181,10 +182,15 @@ struct RequestHead {
         get { fields.pointee.expectsContinue }
         nonmutating set { fields.pointee.expectsContinue = newValue }
     }
-    /// `Upgrade` was asked for (with `Connection: upgrade`), to something other than h2c, which is ignored.
+    /// A tunnel is asked for, for a WebSocket (RFC 6455 section 4.1, RFC 8441 section 4).
     var wantsUpgrade: Bool {
         get { fields.pointee.wantsUpgrade }
         nonmutating set { fields.pointee.wantsUpgrade = newValue }
+    }
+    /// A change is asked for to a protocol that connections are not given to; h2c does not count, which is ignored.
+    var wantsOtherProtocol: Bool {
+        get { fields.pointee.wantsOtherProtocol }
+        nonmutating set { fields.pointee.wantsOtherProtocol = newValue }
     }
     /// Content type is `application/grpc` or `application/grpc+...`.
     var isGRPC: Bool {
@@ -218,6 +224,7 @@ struct RequestHead {
         fields.pointee.keepAlive = true
         fields.pointee.expectsContinue = false
         fields.pointee.wantsUpgrade = false
+        fields.pointee.wantsOtherProtocol = false
         fields.pointee.isGRPC = false
     }
 }
@@ -287,6 +294,16 @@ struct ResponseHead {
     var hasGRPCStatus: Bool {
         get { fields.pointee.hasGRPCStatus }
         nonmutating set { fields.pointee.hasGRPCStatus = newValue }
+    }
+
+    /// A 101 that changes to the one protocol that is asked for.
+    var namesWebSocket: Bool {
+        var names = 0
+        for field in block.lines where field.token == .upgrade {
+            guard ASCII.equalsCaseless(field.value, count: Int(field.valueLength), "websocket") else { return false }
+            names += 1
+        }
+        return names == 1
     }
 
     /// 1xx other than 101: another head follows.

@@ -41,6 +41,9 @@ class ServerHost {
     var retryCount = 0
     /// Requests that got no connection because there were `maxUpstreams`.
     var overflowCount = 0
+    /// Tunnels open now, and since the start.
+    private(set) var activeTunnels = 0
+    private(set) var tunnelCount = 0
 
     init(loop: Loop) {
         self.loop = loop
@@ -81,6 +84,15 @@ class ServerHost {
     func stampResponse(_ head: ResponseHead) {
         head.block.append(.date, "date", copying: dateBytes())
     }
+
+    // MARK: Tunnels
+
+    func tunnelOpened() {
+        activeTunnels += 1
+        tunnelCount += 1
+    }
+
+    func tunnelClosed() { activeTunnels -= 1 }
 
     // MARK: Heads
 

@@ -7,6 +7,8 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         /// In the pool.
         case idle
         case busy
+        /// A tunnel that both sides have ended; the last bytes for the endpoint are going out.
+        case ending
         case closed
     }
 
@@ -24,6 +26,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private var gathered = GatheredHead()
     private var requestMethod = MethodToken.other
     private var requestFraming = BodyFraming.none
+    private var tunnel = ExchangeState.Tunnel.none
     /// The request has been handed to the connection whole.
     private var requestSent = false
     private var interimHeads = 0
@@ -75,6 +78,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         responseDone = false
         responseKeepsAlive = false
         isPaused = false
+        tunnel = .none
         connection.markExchange()
         if state != .connecting {
             state = .busy
@@ -140,12 +144,14 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             requestMethod = head.method
             requestFraming = head.framing
             requestSent = last
+            if head.wantsUpgrade { tunnel = .asked }
             _ = connection.write(bound: H1Serializer.requestBound(head)) { H1Serializer.writeRequest(head, into: $0) }
         case .body(let slice):
             connection.writeBody(slice, framing: requestFraming)
         case .end:
-            connection.writeBodyEnd(framing: requestFraming)
             requestSent = true
+            if tunnel == .open { return endTunnel() }
+            connection.writeBodyEnd(framing: requestFraming)
         case .trailers:
             break  // Dropped (design: deliberate answers).
         case .reset:
@@ -237,10 +243,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     }
 
     private func headComplete(_ head: ResponseHead, nothingFollows: Bool) {
-        guard head.status != 101 else {
-            // Upgrades are not passed on, so nobody asked for one.
-            return fail(ProxyError(source: .upstream, cause: .protocolError))
-        }
+        guard head.status != 101 else { return openTunnel(head) }
         if head.isInformational {
             interimHeads += 1
             guard interimHeads <= H1ClientLimits.interimHeads else {
@@ -248,6 +251,11 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             }
             sink?.receive(fromUpstream: .response(head, last: false))
             return
+        }
+        if tunnel == .asked {
+            // Refused: it was a request without a body.
+            tunnel = .none
+            requestSent = true
         }
         responseBegun = true
         responseKeepsAlive = head.keepAlive
@@ -303,12 +311,53 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
 
     private func endReached() {
         guard state == .busy else { return close() }
+        if tunnel == .open { return peerEndedTunnel() }
         if responseBegun, !responseDone, decoder.isUntilClose {
             responseDone = true
             sink?.receive(fromUpstream: .end)
             return close()
         }
         lost(0, unsentIntact: connection.bytesTaken == 0)
+    }
+
+    // MARK: Tunnels
+
+    private func openTunnel(_ head: ResponseHead) {
+        guard tunnel == .asked, head.namesWebSocket else {
+            // Nobody asked for this.
+            return fail(ProxyError(source: .upstream, cause: .protocolError))
+        }
+        tunnel = .open
+        responseBegun = true
+        // What follows is no message: nothing tells its end but the connection's.
+        decoder = H1BodyDecoder(.untilClose)
+        sink?.receive(fromUpstream: .response(head, last: false))
+    }
+
+    private func peerEndedTunnel() {
+        guard !responseDone else { return }
+        responseDone = true
+        let receiver = sink
+        if requestSent { settleTunnel() }
+        receiver?.receive(fromUpstream: .end)
+    }
+
+    private func endTunnel() {
+        connection.endAfterFlush()
+        if responseDone { settleTunnel() }
+    }
+
+    /// Both sides have ended: nobody needs to know of the connection any more, which ends with its last byte.
+    private func settleTunnel() {
+        sink = nil
+        if connection.outputHasEnded { return close() }
+        state = .ending
+        connection.markExchange()
+        connection.setDeadline(afterMilliseconds: Connection.closingStallMilliseconds)
+    }
+
+    func outputEnded() {
+        if state == .ending { close() }
     }
 
     func writeRoomAvailable() { sink?.upstreamHasRoom() }
@@ -335,6 +384,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         other.requestMethod = requestMethod
         other.requestFraming = requestFraming
         other.requestSent = requestSent
+        other.tunnel = tunnel
         connection.moveQueue(to: other.connection)
     }
 
@@ -343,7 +393,8 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         case .connecting:
             host.connectFailureCount += 1
             fail(ProxyError(source: .upstream, cause: .connectTimeout))
-        case .idle, .busy, .closed: close()
+        case .ending where connection.bytesTaken > 0: settleTunnel()
+        case .idle, .busy, .ending, .closed: close()
         }
     }
 

@@ -1,23 +1,5 @@
 import Glibc
 
-/// The codec on top of a connection.
-///
-/// Every call comes on the loop's thread.
-protocol ConnectionHandler: AnyObject {
-    /// Bytes from the peer, in order. The slice is the handler's now.
-    func received(_ slice: consuming ByteSlice)
-    /// The peer ended its side; nothing more will be received.
-    func receivedEnd()
-    /// What was queued has fallen below the low mark after it had been above the high one.
-    func writeRoomAvailable()
-    /// The connection broke; it is closed already. `unsentIntact`: no byte of what is queued reached the kernel.
-    func connectionFailed(_ code: Int32, unsentIntact: Bool)
-    /// The deadline set through the connection passed.
-    func connectionDeadlinePassed()
-    /// A connection being opened is established, or the handshake of one that was accepted is over.
-    func connected()
-}
-
 /// One socket: reads, a queue of slices to write with high and low marks, half-close, one deadline.
 ///
 /// Knows nothing of HTTP. Closed by its handler or by a failure, exactly once; after that nothing is called. Instances are
@@ -50,6 +32,14 @@ class Connection: LoopSource {
         case closed
     }
 
+    /// Whether our side of an open connection ends before the peer's.
+    private enum Output {
+        case open
+        /// It does when what is queued has gone out.
+        case ending
+        case ended
+    }
+
     private(set) final var transport: Transport
     private var phase: Phase
     private var out = BufferChain()
@@ -59,8 +49,11 @@ class Connection: LoopSource {
     /// A layer could not write before it has read, or the other way round.
     private var writeWantsRead = false
     private var readWantsWrite = false
+    private var output = Output.open
     /// The peer has left, as far as can be told while its bytes are not being read.
     var peerHasGone: Bool { descriptor >= 0 && Socket.peerHasGone(descriptor) }
+    /// The connection is of no use to either side any more, as far as can be told likewise.
+    var isBroken: Bool { descriptor >= 0 && Socket.isBroken(descriptor) }
 
     /// What the descriptor counts against, until it is closed.
     var permits: ListenerPermits?
@@ -106,6 +99,7 @@ class Connection: LoopSource {
     fileprivate func deliverEnd() {}
     fileprivate func tellRoom() {}
     fileprivate func tellConnected() {}
+    fileprivate func tellOutputEnded() {}
     fileprivate func tellDeadline() {}
     fileprivate func tellFailure(_ code: Int32, unsentIntact: Bool) {}
     /// From now on the handler hears nothing.
@@ -131,6 +125,8 @@ class Connection: LoopSource {
     // MARK: Writing
 
     var queuedBytes: Int { out.count }
+    /// What `endAfterFlush` was called behind has gone out.
+    var outputHasEnded: Bool { output == .ended }
     /// Too much is queued: whoever feeds this connection should pause.
     var isCongested: Bool { out.count >= Self.highMarkBytes }
 
@@ -217,7 +213,15 @@ class Connection: LoopSource {
         }
         afterWrite()
         // What `afterWrite` told the handler may have queued more and asked to close: then the next flush goes on.
+        guard output != .ending else { return endOutput() }
         if phase == .closing, out.isEmpty { beginLinger() }
+    }
+
+    private func endOutput() {
+        guard phase == .open || phase == .closing, out.isEmpty else { return }
+        output = .ended
+        transport.endWriting(descriptor)
+        if phase == .open { tellOutputEnded() } else { beginLinger() }
     }
 
     private func afterWrite() {
@@ -275,7 +279,7 @@ class Connection: LoopSource {
     private func open() {
         phase = .open
         tellConnected()
-        if phase == .open, !out.isEmpty { scheduleFlush() }
+        if phase == .open, !out.isEmpty || output == .ending { scheduleFlush() }
     }
 
     // MARK: Reading
@@ -355,6 +359,15 @@ class Connection: LoopSource {
 
     // MARK: Ending
 
+    /// Sends what is queued, then ends our side; what the peer sends is still read.
+    ///
+    /// Nothing may be written afterwards.
+    func endAfterFlush() {
+        guard isOpen, output == .open else { return }
+        output = .ending
+        scheduleFlush()
+    }
+
     override func deadlinePassed() {
         switch phase {
         case .open, .connecting, .handshaking: tellDeadline()
@@ -377,7 +390,7 @@ class Connection: LoopSource {
     private func beginLinger() {
         guard phase == .closing, out.isEmpty else { return }
         phase = .lingering
-        transport.endWriting(descriptor)
+        if output != .ended { transport.endWriting(descriptor) }
         setDeadline(afterMilliseconds: Self.lingerMilliseconds)
         startReading()
     }
@@ -457,6 +470,7 @@ final class HandledConnection<Handler: ConnectionHandler>: Connection {
     fileprivate override func deliverEnd() { handler?.with { $0.receivedEnd() } }
     fileprivate override func tellRoom() { handler?.with { $0.writeRoomAvailable() } }
     fileprivate override func tellConnected() { handler?.with { $0.connected() } }
+    fileprivate override func tellOutputEnded() { handler?.with { $0.outputEnded() } }
     fileprivate override func tellDeadline() { handler?.with { $0.connectionDeadlinePassed() } }
     fileprivate override func tellFailure(_ code: Int32, unsentIntact: Bool) {
         let receiver = handler

@@ -109,6 +109,12 @@ enum Socket {
         return poll(&question, 1, 0) > 0 && Int32(question.revents) & (weir_pollrdhup | POLLERR | POLLHUP) != 0
     }
 
+    /// Whether the connection is broken, or both sides have ended, told likewise.
+    static func isBroken(_ fd: Int32) -> Bool {
+        var question = pollfd(fd: fd, events: 0, revents: 0)
+        return poll(&question, 1, 0) > 0 && Int32(question.revents) & (POLLERR | POLLHUP) != 0
+    }
+
     static func localAddress(_ fd: Int32) -> SocketAddress {
         let (address, result) = SocketAddress.filled { getsockname(fd, $0, $1) }
         return result == 0 ? address : SocketAddress()

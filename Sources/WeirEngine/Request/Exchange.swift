@@ -46,13 +46,15 @@ final class Exchange: MessageSink {
     override func receive(fromDownstream event: consuming MessageEvent) {
         switch consume event {
         case .request(let head, let last):
-            state.requestBegan(last: last)
+            state.requestBegan(last: last, asksForTunnel: head.wantsUpgrade)
+            if head.wantsUpgrade { stream?.pauseReading() }
             beginRecord(head, last: last)
             route(head, last: last)
         case .body(let slice):
             record.requestBodyBytes += UInt64(slice.count)
+            if state.tunnel != .none { return passUp(slice) }
             if state.keepsRequest || state.isWaiting { keep(slice) }
-            guard let upstream else { return }
+            guard let upstream, state.passesRequest else { return }
             upstream.send(.body(slice))
             if upstream.isCongested { stream?.pauseReading() }
         case .trailers(let trailers):
@@ -61,8 +63,9 @@ final class Exchange: MessageSink {
         case .end:
             record.requestMilliseconds = Int64((loop.now - record.startedAt) / 1_000_000)
             let action = state.requestEnded()
-            if !state.isOver { tries.requestEnded(self, loop) }
-            if action == .forward { upstream?.send(.end) }
+            if !state.isOver, action == .forward || state.isWaiting { tries.requestEnded(self, loop) }
+            if action != .nothing { upstream?.send(.end) }
+            perform(action)
         case .reset(let error):
             if record.status == 0, error.status != 0, let stream {
                 record.responseHeadBytes = UInt64(stream.sentHeadBytes)
@@ -86,13 +89,14 @@ final class Exchange: MessageSink {
         case .body(let slice):
             guard let stream, state.response == .begun else { return }
             record.responseBodyBytes += UInt64(slice.count)
+            if state.tunnel != .none { tries.passed(at: loop.now) }
             stream.send(.body(slice))
             if stream.isCongested { upstream?.pauseReading() }
         case .trailers(let trailers):
             stream?.send(.trailers(trailers))
         case .end:
             let action = state.responseEnded()
-            if case .forwardAndFinish = action { stream?.send(.end) }
+            if action != .nothing { stream?.send(.end) }
             perform(action)
         case .reset(let error):
             upstream = nil
@@ -119,16 +123,18 @@ final class Exchange: MessageSink {
             if stream.isCongested { upstream?.pauseReading() }
             return
         }
-        let isRetriable = tries.repeats(head)
-        let action = state.responseBegan(last: last, isRetriable: isRetriable)
+        let isTunnel = head.status == 101
+        let isRetriable = !isTunnel && tries.repeats(head)
+        let action = isTunnel ? state.tunnelBegan() : state.responseBegan(last: last, isRetriable: isRetriable)
         guard action != .nothing else { return }
+        if isTunnel { worker.tunnelOpened() }
         if isRetriable {
             if case .waitForRetry = action { return perform(action) }
             noteExhaustion()
         }
         let upstreamMilliseconds = (loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
-        worker.stampTime(head, upstreamMilliseconds: upstreamMilliseconds)
+        if !isTunnel { worker.stampTime(head, upstreamMilliseconds: upstreamMilliseconds) }
         // First: the route's operations may replace or remove them.
         affinity.addCookies(to: head)
         if policies.isActive, let error = change(head) {
@@ -139,6 +145,7 @@ final class Exchange: MessageSink {
         stream.send(.response(head, last: last))
         record.responseHeadBytes = UInt64(stream.sentHeadBytes)
         unpin()
+        if isTunnel { return openTunnel() }
         if !tries.replay.isEmpty { tries.replay.drop(worker) }
         perform(action)
     }
@@ -156,6 +163,39 @@ final class Exchange: MessageSink {
         if state.isExhausted { record.flags.insert(.retryLimitExceeded) }
     }
 
+    // MARK: Tunnels
+
+    /// Both sides have agreed: what follows are bytes, first those that the client did not wait with.
+    private func openTunnel() {
+        tries.tunnelBegan(self, loop)
+        sendKept()
+        tries.replay.drop(worker)
+        stream?.resumeReading()
+    }
+
+    /// Bytes for a tunnel, which are no message: they wait until the upstream has agreed to one, or are dropped with it.
+    private func passUp(_ slice: consuming ByteSlice) {
+        guard state.tunnel == .open else {
+            guard tries.replay.hasRoom(for: slice.count, worker) else {
+                return fail(ProxyError(source: .downstream, cause: .cancelled, status: 400))
+            }
+            return tries.replay.keep(slice, worker)
+        }
+        tries.passed(at: loop.now)
+        guard let upstream else { return }
+        upstream.send(.body(slice))
+        if upstream.isCongested { stream?.pauseReading() }
+    }
+
+    /// The moment has come for a tunnel that has been silent since the timer was set.
+    func tunnelSilent() {
+        guard tries.isSilent(self, loop), state.tunnelIdled() else { return }
+        record.tunnelIdled()
+        report()
+        stream?.send(.reset(ProxyError(source: .internal, cause: .cancelled)))
+        finish(cancelUpstream: true)
+    }
+
     // MARK: Routing
 
     private func route(_ head: RequestHead, last: Bool) {
@@ -171,6 +211,7 @@ final class Exchange: MessageSink {
         captureRoute(routeName)
         // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
         ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+        if head.wantsOtherProtocol { return answer(.upgradeRefused) }
         if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
         switch selection {
         case .redirectToHTTPS: answer(.redirectToHTTPS)
@@ -180,7 +221,7 @@ final class Exchange: MessageSink {
             if policies.isActive, !change(head, for: cluster) { return answer(.requestTooLarge) }
             tries.begin(route, head)
             state.routed(retries: route.pointee.retry.retries)
-            if last { tries.requestEnded(self, loop) }
+            if last || head.wantsUpgrade { tries.requestEnded(self, loop) }
             sentAt = loop.now
             // Kept by the worker until the next generation, which no wake-up brings before this returns.
             cluster._withUnsafeGuaranteedRef { cluster in
@@ -289,6 +330,7 @@ final class Exchange: MessageSink {
     /// Gives back everything borrowed, then tells the stream, which may start the next request at once.
     private func finish(cancelUpstream: Bool) {
         report()
+        if state.tunnel == .open { worker.tunnelClosed() }
         let stream = stream
         let upstream = upstream
         self.stream = nil
@@ -356,11 +398,9 @@ final class Exchange: MessageSink {
             let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
             return tries.pick(from: cluster, key: key, &worker.random)
         }
-        let last = head.framing.isEmpty
-        guard send(head, last: last, to: picked), !last else { return }
-        for index in 0..<tries.replay.pieces { upstream?.send(.body(tries.replay.piece(index))) }
-        if let trailers = tries.replay.trailers { upstream?.send(.trailers(trailers)) }
-        if state.request == .complete { upstream?.send(.end) }
+        let last = head.framing.isEmpty && !head.wantsUpgrade
+        guard send(head, last: last, to: picked), !last, !head.wantsUpgrade else { return }
+        sendKept()
         // After the last try nothing of the request is needed, yet it fails for want of a further one.
         if !state.keepsRequest {
             tries.replay.drop(worker)
@@ -368,6 +408,13 @@ final class Exchange: MessageSink {
             giveUpRepeating()
         }
         if upstream?.isCongested ?? false { stream.pauseReading() } else { stream.resumeReading() }
+    }
+
+    /// Sends what has come of the request behind its head.
+    private func sendKept() {
+        for index in 0..<tries.replay.pieces { upstream?.send(.body(tries.replay.piece(index))) }
+        if let trailers = tries.replay.trailers { upstream?.send(.trailers(trailers)) }
+        if state.request == .complete { upstream?.send(.end) }
     }
 
     private func letEndpointGo() {

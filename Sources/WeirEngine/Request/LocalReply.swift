@@ -15,6 +15,8 @@ enum LocalReply {
     case redirectToHTTPS
     /// A route has made the request's head longer than may be sent on.
     case requestTooLarge
+    /// The client wants another protocol on its connection than is passed through.
+    case upgradeRefused
 
     /// Longest body but a route's own.
     static let maxTextBytes = 256
@@ -31,6 +33,7 @@ enum LocalReply {
         case .preflight: 200
         case .redirectToHTTPS: 301
         case .requestTooLarge: 431
+        case .upgradeRefused: 403
         case .failure(let error, _): Self.status(error)
         }
     }

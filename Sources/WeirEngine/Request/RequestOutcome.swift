@@ -22,6 +22,7 @@ extension RequestRecord {
         case .redirect, .direct, .redirectToHTTPS: details = .directResponse
         case .preflight: details = .corsResponse
         case .requestTooLarge: details = .requestHeadTooLarge
+        case .upgradeRefused: details = .upgradeFailed
         }
     }
 
@@ -64,6 +65,9 @@ extension RequestRecord {
         default: note(.upstreamClosed, .resetAfterResponseStarted)
         }
     }
+
+    /// No byte has passed through the tunnel for as long as it may be silent.
+    mutating func tunnelIdled() { note(.idleTimeout, .bodyTimeout) }
 
     /// A request the codec could not read.
     init(refused error: H1Error, at now: UInt64) {

@@ -70,6 +70,7 @@ enum ResponseDetails: UInt8 {
     case responseHeadTooLarge
     case headTimeout
     case bodyTimeout
+    case upgradeFailed
 
     var text: StaticString {
         switch self {
@@ -104,6 +105,7 @@ enum ResponseDetails: UInt8 {
         case .responseHeadTooLarge: "response_headers_too_large"
         case .headTimeout: "request_header_timeout"
         case .bodyTimeout: "stream_idle_timeout"
+        case .upgradeFailed: "upgrade_failed"
         }
     }
 }

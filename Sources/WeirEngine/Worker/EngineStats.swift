@@ -25,6 +25,9 @@ package struct EngineStats: Sendable, Equatable {
     package var upstreamConnectFailures = 0
     /// Requests sent to an endpoint again.
     package var upstreamRetries = 0
+    /// Requests that have become tunnels: open now, and since the start.
+    package var activeTunnels = 0
+    package var tunnels = 0
     /// Series of metrics, summed over workers.
     package var metricSeries = 0
     /// Requests counted without their destination, because there were too many series.
@@ -65,6 +68,8 @@ package struct EngineStats: Sendable, Equatable {
         upstreamConnects += other.upstreamConnects
         upstreamConnectFailures += other.upstreamConnectFailures
         upstreamRetries += other.upstreamRetries
+        activeTunnels += other.activeTunnels
+        tunnels += other.tunnels
         metricSeries += other.metricSeries
         metricOverflow += other.metricOverflow
         accessLogLines += other.accessLogLines

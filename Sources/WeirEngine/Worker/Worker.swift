@@ -170,6 +170,8 @@ class Worker: ServerHost, AcceptorOwner {
         stats.upstreamConnects = connectCount
         stats.upstreamConnectFailures = connectFailureCount
         stats.upstreamRetries = retryCount
+        stats.activeTunnels = activeTunnels
+        stats.tunnels = tunnelCount
         stats.metricSeries = metrics.count
         stats.metricOverflow = Int(metrics.overflowed)
         stats.accessLogLines = accessLogger?.lines ?? 0

@@ -52,6 +52,9 @@ package struct ServerMetrics: Sendable {
             "Client connections closed at once because there were as many as there may be.",
             Double(stats.refusedConnections))
         text.single("weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
+        text.single("weir_tunnels_active", .gauge, "Requests that have become WebSockets.", Double(stats.activeTunnels))
+        text.single(
+            "weir_tunnels_total", .counter, "Requests that became WebSockets (101).", Double(stats.tunnels))
         text.single(
             "weir_upstream_connections_active", .gauge, "Connections to endpoints open, idle ones included.",
             Double(stats.upstreamConnections))
