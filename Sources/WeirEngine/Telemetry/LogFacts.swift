@@ -62,6 +62,7 @@ extension LogLine {
     }
 
     mutating func putProtocol(_ subject: LogSubject) {
+        if subject.record.isStream { return put(UInt8(ascii: "-")) }
         // A request that could not be read came over the HTTP/1 codec; its version is known only where that was the reason.
         let isOlder = subject.head.map { $0.version == .http10 } ?? (subject.record.details == .lowVersion)
         if isOlder {

@@ -27,6 +27,8 @@ struct RequestRecord {
     /// Number of the endpoint's workload (see `DestinationNames`); 0 = unknown, or no endpoint.
     var workload: Int32 = 0
     var isGRPC = false
+    /// It was no request but a connection whose bytes passed through: there is no head and no status.
+    var isStream = false
     /// `grpc-status` of the answer; -1 when there was none.
     var grpcStatus: Int8 = -1
 }
@@ -38,6 +40,7 @@ extension RequestRecord {
 
 /// Why the answer is what it is (Envoy: `%RESPONSE_CODE_DETAILS%`; semantics 6.7).
 enum ResponseDetails: UInt8 {
+    case none
     case viaUpstream
     case routeNotFound
     case clusterNotFound
@@ -71,9 +74,11 @@ enum ResponseDetails: UInt8 {
     case headTimeout
     case bodyTimeout
     case upgradeFailed
+    case filterChainNotFound
 
     var text: StaticString {
         switch self {
+        case .none: "-"
         case .viaUpstream: "via_upstream"
         case .routeNotFound, .connectRejected: "route_not_found"
         case .clusterNotFound: "cluster_not_found"
@@ -106,6 +111,7 @@ enum ResponseDetails: UInt8 {
         case .headTimeout: "request_header_timeout"
         case .bodyTimeout: "stream_idle_timeout"
         case .upgradeFailed: "upgrade_failed"
+        case .filterChainNotFound: "filter_chain_not_found"
         }
     }
 }

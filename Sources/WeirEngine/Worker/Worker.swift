@@ -230,6 +230,17 @@ class Worker: ServerHost, AcceptorOwner {
         logRequest(record, head, downstream, endpoint, capture)
     }
 
+    /// Where a connection is counted whose bytes pass through; valid as long as the worker.
+    func streamSeries(_ record: RequestRecord) -> MetricSeries { metrics.stream(record) }
+
+    /// Such a connection is over.
+    func streamEnded(
+        _ record: RequestRecord, _ downstream: DownstreamInfo, _ endpoint: Borrowed<Endpoint>?,
+        _ capture: borrowing LogCapture
+    ) {
+        logRequest(record, nil, downstream, endpoint, capture)
+    }
+
     override func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {
         var record = RequestRecord(refused: error, at: loop.now)
         record.responseHeadBytes = UInt64(headBytes)
