@@ -44,6 +44,8 @@ class Connection: LoopSource {
     private var phase: Phase
     private var out = BufferChain()
     private var flushScheduled = false
+    /// The handler adds to the queue when it is flushed.
+    private var asksForOutput = false
     private var wasCongested = false
     private var discarded = 0
     /// A layer could not write before it has read, or the other way round.
@@ -98,6 +100,7 @@ class Connection: LoopSource {
     fileprivate func deliver(_ slice: consuming ByteSlice) {}
     fileprivate func deliverEnd() {}
     fileprivate func tellRoom() {}
+    fileprivate func tellOutputWanted() {}
     fileprivate func tellConnected() {}
     fileprivate func tellOutputEnded() {}
     fileprivate func tellDeadline() {}
@@ -167,11 +170,24 @@ class Connection: LoopSource {
         loop.flushLater(self)
     }
 
+    /// Has the handler asked for output when the queue is next flushed, so that it can gather a tick's.
+    func askForOutput() {
+        guard isOpen else { return }
+        asksForOutput = true
+        scheduleFlush()
+    }
+
     /// Called by the loop at the end of a tick, or when enough connections wait.
     func flushNow() {
+        if asksForOutput {
+            // What is queued now goes out below, without a flush of its own.
+            asksForOutput = false
+            if phase == .open { tellOutputWanted() }
+        }
         flushScheduled = false
         guard phase == .open || phase == .closing else { return }
         pump()
+        if asksForOutput { scheduleFlush() }
     }
 
     private func pump() {
@@ -279,7 +295,7 @@ class Connection: LoopSource {
     private func open() {
         phase = .open
         tellConnected()
-        if phase == .open, !out.isEmpty || output == .ending { scheduleFlush() }
+        if phase == .open, asksForOutput || !out.isEmpty || output == .ending { scheduleFlush() }
     }
 
     // MARK: Reading
@@ -469,6 +485,7 @@ final class HandledConnection<Handler: ConnectionHandler>: Connection {
     }
     fileprivate override func deliverEnd() { handler?.with { $0.receivedEnd() } }
     fileprivate override func tellRoom() { handler?.with { $0.writeRoomAvailable() } }
+    fileprivate override func tellOutputWanted() { handler?.with { $0.outputWanted() } }
     fileprivate override func tellConnected() { handler?.with { $0.connected() } }
     fileprivate override func tellOutputEnded() { handler?.with { $0.outputEnded() } }
     fileprivate override func tellDeadline() { handler?.with { $0.connectionDeadlinePassed() } }

@@ -16,8 +16,11 @@ protocol ConnectionHandler: AnyObject {
     func connected()
     /// What `endAfterFlush` was called behind has gone out, and our side has ended.
     func outputEnded()
+    /// The queue is about to be written, after `askForOutput`: add what there is.
+    func outputWanted()
 }
 
 extension ConnectionHandler {
     func outputEnded() {}
+    func outputWanted() {}
 }
