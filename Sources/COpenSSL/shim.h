@@ -52,3 +52,17 @@ static inline long weir_ssl_ctx_set_status_argument(SSL_CTX *context, void *argu
 static inline long weir_ssl_ctx_set_max_chain(SSL_CTX *context, long bytes) {
     return SSL_CTX_set_max_cert_list(context, bytes);
 }
+static inline int weir_ssl_set_owner(SSL *ssl, void *owner) { return SSL_set_app_data(ssl, (char *)owner); }
+static inline void *weir_ssl_owner(const SSL *ssl) { return SSL_get_app_data(ssl); }
+static inline long weir_ssl_set_server_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }
+static inline long weir_ssl_ctx_add_chain(SSL_CTX *context, X509 *certificate) {
+    return SSL_CTX_add1_chain_cert(context, certificate);
+}
+static inline EVP_MAC_CTX *weir_mac_begin(EVP_MAC_CTX *context, const unsigned char *key, size_t count) {
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key, count),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return EVP_MAC_CTX_set_params(context, parameters) == 1 ? context : NULL;
+}

@@ -152,6 +152,8 @@ struct DownstreamInfo {
     var remote: LogAddress?
     /// Different for every connection of the process.
     var connectionID: UInt64 = 0
+    /// What the connection's TLS is, where it has one; borrowed from the connection.
+    var tls: Unmanaged<TLSServerLayer>?
 
     /// A peer that has no IP address, as over a unix socket, counts as 0.0.0.0.
     init(peer: SocketAddress, listener: Int, scheme: Scheme) {

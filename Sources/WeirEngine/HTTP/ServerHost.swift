@@ -146,21 +146,37 @@ class ServerHost {
     }
 
     func closed(_ connection: any DrainableConnection) {
+        if remove(connection) { connectionClosed() }
+    }
+
+    @discardableResult
+    private func remove(_ connection: any DrainableConnection) -> Bool {
         let index = connection.hostIndex
-        guard index >= 0 else { return }
+        guard index >= 0 else { return false }
         connection.hostIndex = -1
-        guard let last = connections.popLast() else { return }
+        guard let last = connections.popLast() else { return false }
         if last !== connection {
             connections[index] = last
             last.hostIndex = index
         }
-        connectionClosed()
+        return true
+    }
+
+    /// A connection goes on under another object, which is opened next: neither counts as a new one.
+    func leave(_ connection: any DrainableConnection) {
+        acceptedCount -= 1
+        remove(connection)
     }
 
     /// From now on answers close their connections; idle ones close at once.
     func beginDrain() {
         isDraining = true
         for connection in connections { connection.drain() }
+    }
+
+    /// Lets go of the connections that lead nowhere any more.
+    func drain(where isLost: (any DrainableConnection) -> Bool) {
+        for connection in connections where isLost(connection) { connection.drain() }
     }
 
     /// Cuts every connection that is left.
@@ -173,6 +189,8 @@ class ServerHost {
 protocol DrainableConnection: AnyObject {
     /// Its place in the host's list; -1 outside. Only the host writes it.
     var hostIndex: Int { get set }
+    /// What its client's connection is.
+    var downstream: DownstreamInfo { get }
     /// Close when idle, or after the answer being made.
     func drain()
     func closeNow()

@@ -52,6 +52,8 @@ class Connection: LoopSource {
     private var writeWantsRead = false
     private var readWantsWrite = false
     private var output = Output.open
+    /// `readAtOnce` comes for what the layer holds.
+    private var readsAtOnce = false
     /// The peer has left, as far as can be told while its bytes are not being read.
     var peerHasGone: Bool { descriptor >= 0 && Socket.peerHasGone(descriptor) }
     /// The connection is of no use to either side any more, as far as can be told likewise.
@@ -81,6 +83,7 @@ class Connection: LoopSource {
     init(loop: Loop, adopting released: ReleasedConnection) {
         transport = released.transport
         phase = .open
+        readsAtOnce = released.readsAtOnce
         permits = released.permits
         super.init(loop: loop)
         attach(released.descriptor)
@@ -281,6 +284,10 @@ class Connection: LoopSource {
     private func goOnWithHandshake() {
         switch transport.handshake(descriptor) {
         case .done:
+            if let next = transport.successor {
+                transport = .layered(next)
+                return goOnWithHandshake()
+            }
             // Whoever is told decides whether it reads.
             stopReading()
             open()
@@ -308,7 +315,13 @@ class Connection: LoopSource {
     }
 
     override func readingStarted() {
-        if phase == .open { readBehindLayer() }
+        if phase == .open, !readsAtOnce { readBehindLayer() }
+    }
+
+    /// Delivers what the layer of an adopted connection holds already, once it has its handler.
+    func readAtOnce() {
+        readsAtOnce = false
+        if phase == .open, isReading, transport.hasPendingInput { readReady() }
     }
 
     override func readReady() {
@@ -466,6 +479,14 @@ struct ReleasedConnection {
     let descriptor: Int32
     let transport: Transport
     let permits: ListenerPermits?
+    /// What the layer holds is not waited for: whoever adopts the connection calls `readAtOnce`.
+    var readsAtOnce = false
+
+    /// Ends the connection instead.
+    func close() {
+        Socket.close(descriptor)
+        permits?.give()
+    }
 }
 
 /// A connection with its codec.

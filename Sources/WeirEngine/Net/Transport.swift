@@ -41,6 +41,22 @@ enum Transport {
         if case .layered(let layer) = self { layer.needsHandshake } else { false }
     }
 
+    /// See `TransportLayer.successor`.
+    var successor: TransportLayer? {
+        switch self {
+        case .plain: nil
+        case .layered(let layer): layer.successor
+        }
+    }
+
+    /// Why the layer's handshake failed, for logs; empty where it did not, or the connection below broke.
+    var failureText: [UInt8] {
+        switch self {
+        case .plain: []
+        case .layered(let layer): layer.failureText
+        }
+    }
+
     /// The layer holds decrypted bytes the socket will not announce: read again without waiting.
     var hasPendingInput: Bool {
         switch self {
@@ -68,6 +84,14 @@ class TransportLayer {
 
     /// There is a handshake before the first byte; the peer of an accepted connection begins it.
     var needsHandshake: Bool { false }
+
+    /// Once the handshake is done: the layer that takes this one's place, with a handshake of its own.
+    ///
+    /// For layers that only look at how a connection begins.
+    var successor: TransportLayer? { nil }
+
+    /// See `Transport.failureText`.
+    var failureText: [UInt8] { [] }
 
     /// Called until it is done, before anything is read or written.
     func handshake(_ fd: Int32) -> HandshakeResult { .done }

@@ -21,6 +21,7 @@ final class StreamConnection: DrainableConnection {
     /// Monotonic nanoseconds when bytes last passed either way.
     private var lastPassedAt: UInt64
     var hostIndex = -1
+    var downstream: DownstreamInfo { client }
 
     /// `connection` is open; the client may have spoken already.
     init(host: Worker, connection: HandledConnection<StreamSide>, downstream: DownstreamInfo) {

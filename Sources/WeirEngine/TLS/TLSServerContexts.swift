@@ -16,6 +16,8 @@ package final class TLSServerContexts: @unchecked Sendable {
     /// What is offered by ALPN, as on the wire.
     private let protocols: [UInt8]
     private let contexts: [OpaquePointer]
+    /// What a session must have been begun under to be resumed.
+    private let sessionContext: [UInt8]
 
     /// `workers`: how many threads will serve it.
     package init(_ spec: TLSServerSpec, workers: Int) throws(TLSConfigurationError) {
@@ -25,12 +27,12 @@ package final class TLSServerContexts: @unchecked Sendable {
         material = try TLSServerMaterial(spec)
         clientRules = try TLSClientRules.make(spec)
         certificates = material.certificates.map { CertificateFacts($0.leaf) }
-        protocols = spec.applicationProtocols.flatMap(\.wireName)
-        let sessionContext = Self.sessionContext(spec)
+        protocols = spec.applicationProtocols.filter { $0 == .http11 }.flatMap(\.wireName)
+        sessionContext = Self.sessionContext(spec)
         var built: [OpaquePointer] = []
         do throws(TLSConfigurationError) {
             for _ in 0..<workers {
-                built.append(try TLSServerContextBuilder.build(spec, material, sessionContext: sessionContext))
+                built.append(try TLSServerContextBuilder.build(spec, material))
             }
         } catch {
             for context in built { SSL_CTX_free(context) }
@@ -48,7 +50,22 @@ package final class TLSServerContexts: @unchecked Sendable {
     /// The context of one worker; valid while this object lives.
     func context(worker: Int) -> OpaquePointer { contexts[worker % contexts.count] }
 
-    /// What a resumed session must have been begun under: everything that decides who gets in.
+    /// Binds the sessions of a connection to this server and to the name it was reached by (RFC 6066 section 3).
+    func setSessionContext(_ ssl: OpaquePointer, _ serverName: [UInt8]) {
+        var hash = ByteHash(seed: 21)
+        serverName.withUnsafeBytes { hash.add($0, folded: true) }
+        withUnsafeTemporaryAllocation(byteCount: Self.sessionContextBytes, alignment: 8) { room in
+            room.copyBytes(from: sessionContext)
+            room.storeBytes(of: hash.value, toByteOffset: sessionContext.count, as: UInt64.self)
+            let start = room.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            SSL_set_session_id_context(ssl, start, UInt32(room.count))
+        }
+    }
+
+    /// What OpenSSL has room for.
+    private static let sessionContextBytes = 32
+
+    /// Everything that decides who gets in.
     private static func sessionContext(_ spec: TLSServerSpec) -> [UInt8] {
         var text = "\(spec.clientVerification) \(spec.isLenient) \(spec.minVersion) \(spec.maxVersion)"
         for list in [spec.subjectAltNames, spec.publicKeyHashes, spec.certificateHashes, spec.cipherSuites] {
@@ -58,7 +75,7 @@ package final class TLSServerContexts: @unchecked Sendable {
         for bytes in spec.certificates.map(\.chainPEM) + [spec.clientAuthorityPEM, spec.revocationListPEM] {
             digests += CertificateFacts.sha256(bytes)
         }
-        return CertificateFacts.sha256(digests)
+        return Array(CertificateFacts.sha256(digests).prefix(sessionContextBytes - MemoryLayout<UInt64>.size))
     }
 
     // MARK: Callbacks
@@ -66,6 +83,12 @@ package final class TLSServerContexts: @unchecked Sendable {
     private func setCallbacks(_ context: OpaquePointer) {
         let own = Unmanaged.passUnretained(self).toOpaque()
         clientRules?.apply(to: context)
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, vector, cipher, mac, seals in
+            guard let ssl, let name, let vector, let cipher, let mac else { return -1 }
+            return TLSSocket.of(ssl: ssl)._withUnsafeGuaranteedRef {
+                $0.ticket(name, vector, cipher, mac, seals: seals == 1)
+            }
+        }
         if !protocols.isEmpty {
             SSL_CTX_set_alpn_select_cb(
                 context,
@@ -129,14 +152,14 @@ private enum TLSServerContextBuilder {
     private static let groups = "X25519:P-256:P-384:P-521"
 
     static func build(
-        _ spec: TLSServerSpec, _ material: TLSServerMaterial, sessionContext: [UInt8]
+        _ spec: TLSServerSpec, _ material: TLSServerMaterial
     ) throws(TLSConfigurationError) -> OpaquePointer {
         guard let context = SSL_CTX_new(TLS_server_method()) else { fatalError("out of memory for a TLS context") }
         do throws(TLSConfigurationError) {
             setProtocol(spec, context)
             try setCiphers(spec, context)
             try setCertificates(material, context)
-            setSessions(context, sessionContext)
+            setSessions(context)
             return context
         } catch {
             SSL_CTX_free(context)
@@ -185,10 +208,9 @@ private enum TLSServerContextBuilder {
         }
     }
 
-    private static func setSessions(_ context: OpaquePointer, _ sessionContext: [UInt8]) {
+    private static func setSessions(_ context: OpaquePointer) {
         // What resumes a session is with the client alone, so that any worker can take it.
         weir_ssl_ctx_set_session_cache(context, Int(SSL_SESS_CACHE_OFF))
-        SSL_CTX_set_session_id_context(context, sessionContext, UInt32(sessionContext.count))
         SSL_CTX_set_timeout(context, TLSLimits.sessionSeconds)
         SSL_CTX_set_num_tickets(context, 1)
     }

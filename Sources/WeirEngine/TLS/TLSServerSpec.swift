@@ -72,6 +72,16 @@ package struct TLSServerSpec: Sendable, Hashable {
     package var applicationProtocols: [ApplicationProtocol] = [.http2, .http11]
 
     package init(certificates: [Certificate]) { self.certificates = certificates }
+
+    /// Who was let in by the other's rules for clients is so by these, as far as the rules tell by themselves.
+    ///
+    /// An authority or a list that was replaced is for handshakes to come.
+    func letsIn(thoseOf other: TLSServerSpec) -> Bool {
+        clientVerification == .none
+            || clientVerification == other.clientVerification && isLenient == other.isLenient
+                && subjectAltNames == other.subjectAltNames && publicKeyHashes == other.publicKeyHashes
+                && certificateHashes == other.certificateHashes
+    }
 }
 
 /// Why a spec cannot be served.

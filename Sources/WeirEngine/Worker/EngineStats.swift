@@ -28,6 +28,10 @@ package struct EngineStats: Sendable, Equatable {
     /// Requests that have become tunnels: open now, and since the start.
     package var activeTunnels = 0
     package var tunnels = 0
+    /// Handshakes with clients: those that succeeded, those of them that resumed a session, and those that failed.
+    package var tlsHandshakes = 0
+    package var tlsResumptions = 0
+    package var tlsFailures = 0
     /// Series of metrics, summed over workers.
     package var metricSeries = 0
     /// Requests counted without their destination, because there were too many series.
@@ -70,6 +74,9 @@ package struct EngineStats: Sendable, Equatable {
         upstreamRetries += other.upstreamRetries
         activeTunnels += other.activeTunnels
         tunnels += other.tunnels
+        tlsHandshakes += other.tlsHandshakes
+        tlsResumptions += other.tlsResumptions
+        tlsFailures += other.tlsFailures
         metricSeries += other.metricSeries
         metricOverflow += other.metricOverflow
         accessLogLines += other.accessLogLines

@@ -60,6 +60,13 @@ class Worker: ServerHost, AcceptorOwner {
     private var activeExchanges = 0
     private var drainTicket: DrainTicket?
     private var metrics = MetricTable()
+    /// Handshakes with clients since the start: those that succeeded, those of them that went on with an earlier session, and
+    /// those that failed.
+    var tlsHandshakes = 0
+    var tlsResumptions = 0
+    var tlsFailures = 0
+    /// Counts the configurations adopted: what a connection has found in one is good while it stays the same.
+    private(set) var listenerEpoch = 0
     /// Made when a route first needs it.
     private(set) lazy var headerValues = HeaderValues()
 
@@ -172,6 +179,9 @@ class Worker: ServerHost, AcceptorOwner {
         stats.upstreamRetries = retryCount
         stats.activeTunnels = activeTunnels
         stats.tunnels = tunnelCount
+        stats.tlsHandshakes = tlsHandshakes
+        stats.tlsResumptions = tlsResumptions
+        stats.tlsFailures = tlsFailures
         stats.metricSeries = metrics.count
         stats.metricOverflow = Int(metrics.overflowed)
         stats.accessLogLines = accessLogger?.lines ?? 0
@@ -188,16 +198,21 @@ class Worker: ServerHost, AcceptorOwner {
             return Socket.close(descriptor)
         }
         Socket.setNoDelay(descriptor)
-        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
-        connection.permits = permits
-        // The host's list keeps it until it closes.
         var downstream = DownstreamInfo(peer: peer, listener: slot, scheme: .http)
         downstream.connectionID = UInt64(acceptedCount) &* 1024 &+ UInt64(index)
-        if let accessLogger {
-            if accessLogger.wantsDownstreamLocal { downstream.local = connection.localText }
-            if accessLogger.wantsDownstreamRemote { downstream.remote = connection.peerText(downstream.peer) }
-        }
+        if speaksTLS(slot) { return greet(descriptor, downstream, permits) }
+        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
+        connection.permits = permits
+        fillAddresses(&downstream, connection)
+        // The host's list keeps it until it closes.
         _ = H1ServerConnection(host: self, connection: connection, downstream: downstream)
+    }
+
+    /// Both ends of a client's connection, as far as the access log wants them.
+    func fillAddresses(_ downstream: inout DownstreamInfo, _ connection: Connection) {
+        guard let accessLogger else { return }
+        if accessLogger.wantsDownstreamLocal { downstream.local = connection.localText }
+        if accessLogger.wantsDownstreamRemote { downstream.remote = connection.peerText(downstream.peer) }
     }
 
     override func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
@@ -314,6 +329,7 @@ class Worker: ServerHost, AcceptorOwner {
     private func adopt(_ snapshot: Snapshot, _ slots: [Int]) {
         let former = replaceCurrent(by: snapshot)
         adoptListeners(snapshot, slots)
+        leaveLostServers()
         adoptClusters(snapshot)
         leave(former)
     }
@@ -356,6 +372,7 @@ class Worker: ServerHost, AcceptorOwner {
         listenerPlans.deallocate()
         listenerPlans = table
         listenerCapacity = capacity
+        listenerEpoch += 1
     }
 
     private func adoptClusters(_ snapshot: Snapshot) {

@@ -26,6 +26,18 @@ enum ForwardedHeaders {
         RequestID.write(into: requestID, random: &random)
         head.block.append(.xRequestID, "x-request-id", requestID, RequestID.length)
         head.block.append(.xEnvoyAttemptCount, "x-envoy-attempt-count", value: "1")
+        if let tls = downstream.tls { tls._withUnsafeGuaranteedRef { addCertificate(of: $0, head) } }
+    }
+}
+
+extension ForwardedHeaders {
+    /// Describes the client's certificate, if it has shown one.
+    private static func addCertificate(of layer: TLSServerLayer, _ head: RequestHead) {
+        layer.clientCertificate.withUnsafeBytes { value in
+            guard !value.isEmpty else { return }
+            // Copied: what goes upstream may live longer than the client's connection.
+            head.block.append(.xForwardedClientCert, "x-forwarded-client-cert", copying: value)
+        }
     }
 }
 

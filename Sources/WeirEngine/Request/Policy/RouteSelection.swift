@@ -15,7 +15,9 @@ enum RouteSelection {
         _ routeName: inout UnsafeRawBufferPointer, _ policies: inout ActivePolicies, _ affinity: inout Affinity
     ) -> RouteSelection {
         var redirects = false
-        guard let listener = worker.listenerPlan(downstream.listener),
+        guard
+            let listener = downstream.tls == nil
+                ? worker.listenerPlan(downstream.listener) : worker.routes(downstream),
             let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority, &redirects) })
         else { return .noRoute }
         var query = RouteQuery(
