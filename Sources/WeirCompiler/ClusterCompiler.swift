@@ -256,12 +256,16 @@ final class ClusterCompiler {
     // MARK: Plans
 
     /// A virtual host leads to its clusters until it is released.
-    func use(_ host: CompiledHost) {
-        for destination in host.resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] += 1 }
+    func use(_ host: CompiledHost) { use(host.resolved) }
+
+    func use(_ resolved: [ResolvedDestination]) {
+        for destination in resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] += 1 }
     }
 
-    func release(_ host: CompiledHost) {
-        for destination in host.resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] -= 1 }
+    func release(_ host: CompiledHost) { release(host.resolved) }
+
+    func release(_ resolved: [ResolvedDestination]) {
+        for destination in resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] -= 1 }
     }
 
     func releaseAll() {

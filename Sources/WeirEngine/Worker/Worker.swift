@@ -201,6 +201,7 @@ class Worker: ServerHost, AcceptorOwner {
         var downstream = DownstreamInfo(peer: peer, listener: slot, scheme: .http)
         downstream.connectionID = UInt64(acceptedCount) &* 1024 &+ UInt64(index)
         if speaksTLS(slot) { return greet(descriptor, downstream, permits) }
+        if let stream = streamPlan(slot) { return serve(stream, descriptor, downstream, permits) }
         let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
         connection.permits = permits
         fillAddresses(&downstream, connection)
