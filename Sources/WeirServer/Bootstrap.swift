@@ -47,6 +47,7 @@ package final class Bootstrap {
     private let engine: Engine
     private let servers = LocalServers(
         name: "admin", connections: ConnectionLimits.local(descriptors: DescriptorLimit.raise()))
+    private let certificateFiles: CertificateFiles
     private let compiler: Compiler
     private let store: ResourceStore
     private let resolver: NameResolver
@@ -68,7 +69,10 @@ package final class Bootstrap {
         status = ServerStatus(workers: options.workers)
         accessLog = Self.makeAccessLog(options)
         engine = Self.makeEngine(options, accessLog: try? accessLog?.get(), handle: loop.handle)
-        compiler = Compiler(options: options.binding.compilerOptions(workers: options.workers, bind: options.bind))
+        certificateFiles = CertificateFiles(loop: loop)
+        compiler = Compiler(
+            options: options.binding.compilerOptions(workers: options.workers, bind: options.bind),
+            files: certificateFiles)
         store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
         resolver = NameResolver(loop: loop, options: options.names)
         shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
@@ -172,7 +176,8 @@ package final class Bootstrap {
 
     private func serve() -> ExitStatus {
         let reload = Reload(
-            compiler: compiler, engine: engine, status: status, loop: loop, resolver: resolver, log: logger(.config),
+            compiler: compiler, engine: engine, status: status, loop: loop, resolver: resolver,
+            files: certificateFiles, log: logger(.config),
             live: { [unowned self] in becameLive($0) })
         engine.start()
         defer {
@@ -194,7 +199,7 @@ package final class Bootstrap {
             }
         }
         if let refusal { return refusal }
-        let signals = options.takesSignals ? Signals(loop: loop) { [unowned self] in received($0) } : nil
+        let signals = options.takesSignals ? Signals(loop: loop) { [unowned self] in received($0, reload) } : nil
         loop.run()
         withExtendedLifetime(signals) {}
         return refusal ?? .success
@@ -228,14 +233,16 @@ package final class Bootstrap {
         hooks.live(generation)
     }
 
-    private func received(_ signal: Int32) {
+    private func received(_ signal: Int32, _ reload: Reload) {
         switch signal {
         case SIGHUP:
             accessLogWriter?.reopen()
+            let hasOtherCertificates = certificateFiles.reload()
             let isDifferent = store.reload()
+            if hasOtherCertificates, !isDifferent { reload.certificatesChanged() }
             logger(.config).log(
-                level: isDifferent ? .notice : .debug, "configuration read again",
-                metadata: ["reason": "SIGHUP", "changed": "\(isDifferent)"])
+                level: isDifferent || hasOtherCertificates ? .notice : .debug, "configuration read again",
+                metadata: ["reason": "SIGHUP", "changed": "\(isDifferent || hasOtherCertificates)"])
         case SIGINT: shutdown.request("SIGINT")
         default: shutdown.request("SIGTERM")
         }

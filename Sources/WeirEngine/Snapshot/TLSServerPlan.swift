@@ -10,13 +10,16 @@ package final class TLSServerPlan: Sendable {
         case passthrough(StreamPlan)
     }
 
+    /// Of its route table, for listings.
+    package let name: String
     /// Lower-case `a.example.com`, `*.example.com` or `*`.
     package let patterns: [String]
     /// Without them no connection can be opened to this server: its certificate is missing or broken.
     package let contexts: TLSServerContexts?
     package let content: Content
 
-    package init(patterns: [String], contexts: TLSServerContexts?, content: Content) {
+    package init(name: String = "", patterns: [String], contexts: TLSServerContexts?, content: Content) {
+        self.name = name
         self.patterns = patterns
         self.contexts = contexts
         self.content = content

@@ -25,6 +25,7 @@ package struct ServerMetrics: Sendable {
         ProcessMetrics.read().write(into: &text)
         writeTraffic(stats, &text)
         writeConfiguration(stats, &text)
+        CertificateMetrics(certificates: status.current.configuration.certificates).write(into: &text)
         names.withLock { $0 }.write(into: &text)
         if let accessLog { write(accessLog, stats, &text) }
     }

@@ -63,18 +63,6 @@ import WeirConfig
         return Case(field: field, yaml: document("ServiceEntry", spec), path: "spec.\(field)")
     }
 
-    private static func tls(_ field: String, _ value: String) -> Case {
-        let yaml = document(
-            "Gateway",
-            """
-            servers:
-            - port: {number: 443, name: https, protocol: HTTPS}
-              hosts: ["*"]
-              tls: {mode: MUTUAL, credentialName: a, \(field): \(value)}
-            """)
-        return Case(field: field, yaml: yaml, path: "spec.servers[0].tls.\(field)")
-    }
-
     private static let virtualServices: [Case] = [
         virtualService("tls", "[{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]"),
         virtualService("tcp", "[{route: [{destination: {host: a}}]}]"),
@@ -111,14 +99,7 @@ import WeirConfig
     ]
 
     private static let others: [Case] = [
-        entry("subjectAltNames", "[a]"),
-        tls("subjectAltNames", "[a]"),
-        tls("verifyCertificateSpki", "[a]"),
-        tls("verifyCertificateHash", "[a]"),
-        tls("insecureSkipVerify", "true"),
-        tls("minProtocolVersion", "TLSV1_3"),
-        tls("maxProtocolVersion", "TLSV1_3"),
-        tls("cipherSuites", "[AES128-SHA]"),
+        entry("subjectAltNames", "[a]")
     ]
 
     @Test(arguments: virtualServices + destinationRules + others)
