@@ -152,6 +152,8 @@ struct DownstreamInfo {
     var remote: LogAddress?
     /// Different for every connection of the process.
     var connectionID: UInt64 = 0
+    /// What the log asks of the connection's beginnings; borrowed from the connection.
+    var layer: Unmanaged<TransportLayer>?
     /// What the connection's TLS is, where it has one; borrowed from the connection.
     var tls: Unmanaged<TLSServerLayer>?
 

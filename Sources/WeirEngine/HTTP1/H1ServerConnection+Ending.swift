@@ -70,6 +70,7 @@ extension H1ServerConnection {
     }
 
     func drain() {
+        isDrained = true
         answerCloses = true
         // A request may be on its way: it has a moment to arrive and is answered with `Connection: close`.
         if isBetweenRequests { connection.setDeadline(afterMilliseconds: H1ServerLimits.drainIdleMilliseconds) }

@@ -55,12 +55,15 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private var discarded = 0
     var isClosed = false
     var hostIndex = -1
+    /// The client is to leave: answers close, and no further request is waited for.
+    var isDrained: Bool
 
     init(host: ServerHost, connection: HandledConnection<H1ServerConnection>, downstream: DownstreamInfo) {
         self.host = host
         self.connection = connection
         client = downstream
-        parser = H1Parser(acceptsHTTP10: host.acceptsHTTP10)
+        isDrained = host.isDraining
+        parser = H1Parser(scheme: downstream.scheme, acceptsHTTP10: host.acceptsHTTP10)
         super.init()
         host.opened(self)
         connection.setHandler(self)
@@ -269,7 +272,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         parser.reset()
         connection.clearDeadline()
         host.requestCount += 1
-        answerCloses = !requestHead.keepAlive || requestHead.wantsOtherProtocol || host.isDraining
+        answerCloses = !requestHead.keepAlive || requestHead.wantsOtherProtocol || isDrained
         writing = .awaitingAnswer
         headBytesSent = 0
         let framing = requestHead.framing
@@ -395,7 +398,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     /// An answer that overtakes its request's body can keep the connection only if little of the body is left.
     private func decideClose() {
-        answerCloses = answerCloses || host.isDraining
+        answerCloses = answerCloses || isDrained
         guard case .body = reading else { return }
         if requestHead.expectsContinue { answerCloses = true }
     }
@@ -450,7 +453,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     private func nextRequest() {
-        if answerCloses || host.isDraining { return closeAfterFlush() }
+        if answerCloses || isDrained { return closeAfterFlush() }
         giveHeadBack()
         reading = .head
         writing = .idle

@@ -90,6 +90,9 @@ class TransportLayer {
     /// For layers that only look at how a connection begins.
     var successor: TransportLayer? { nil }
 
+    /// What it can tell of the connection in a line of the log; `nil` when there is nothing of the kind.
+    func fact(_ fact: LogConnectionFact) -> [UInt8]? { nil }
+
     /// See `Transport.failureText`.
     var failureText: [UInt8] { [] }
 

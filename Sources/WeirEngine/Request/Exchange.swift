@@ -215,7 +215,7 @@ final class Exchange: MessageSink {
         if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
         switch selection {
         case .redirectToHTTPS: answer(.redirectToHTTPS)
-        case .noRoute: answer(.noRoute)
+        case .noRoute: answer(worker.isMisdirected(head, stream.downstream) ? .misdirected : .noRoute)
         case .noCluster: answer(.noCluster)
         case .cluster(let cluster, let route):
             if policies.isActive, !change(head, for: cluster) { return answer(.requestTooLarge) }

@@ -3,6 +3,8 @@ import Glibc
 /// Every answer Weir makes itself: the one place where a failure becomes a status, a body and a flag.
 enum LocalReply {
     case noRoute
+    /// The connection's certificate is not for the host that is asked for: another connection may lead there.
+    case misdirected
     case noCluster
     case noHealthyUpstream
     /// `retried`: the failure is that of a further try.
@@ -27,6 +29,7 @@ enum LocalReply {
     var status: Int {
         switch self {
         case .noRoute: 404
+        case .misdirected: 421
         case .noCluster, .noHealthyUpstream: 503
         case .redirect(let plan): Int(plan.pointee.status)
         case .direct(let plan): Int(plan.pointee.status)

@@ -15,7 +15,7 @@ extension RequestRecord {
             status = 200
         }
         switch reply {
-        case .noRoute: note(.noRoute, .routeNotFound)
+        case .noRoute, .misdirected: note(.noRoute, .routeNotFound)
         case .noCluster: note(.noCluster, .clusterNotFound)
         case .noHealthyUpstream: note(.noHealthyUpstream, .noHealthyUpstream)
         case .failure(let error, _): fail(upstream: error)

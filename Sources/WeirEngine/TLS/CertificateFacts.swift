@@ -54,7 +54,7 @@ package struct CertificateFacts: Sendable, Hashable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64 {
+    static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64 {
         var parts = tm()
         guard ASN1_TIME_to_tm(time, &parts) == 1 else { return 0 }
         return Int64(timegm(&parts))
@@ -68,11 +68,11 @@ package struct CertificateFacts: Sendable, Hashable {
         return String(cString: text).lowercased()
     }
 
-    /// SHA-256 of the certificate's DER.
-    static func digest(_ certificate: OpaquePointer) -> [UInt8] {
+    /// A digest of the certificate's DER.
+    static func digest(_ certificate: OpaquePointer, _ kind: OpaquePointer? = EVP_sha256()) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var count: UInt32 = 0
-        guard X509_digest(certificate, EVP_sha256(), &digest, &count) == 1 else { return [] }
+        guard X509_digest(certificate, kind, &digest, &count) == 1 else { return [] }
         return Array(digest.prefix(Int(count)))
     }
 

@@ -99,11 +99,15 @@ struct ClientHello {
         if fields.isAtEnd { return [] }
         guard let extensions = fields.vector(lengthBytes: 2), fields.isAtEnd else { return nil }
         var list = FieldReader(extensions)
+        var found: [UInt8]?
         while !list.isAtEnd {
             guard let kind = list.number16(), let content = list.vector(lengthBytes: 2) else { return nil }
-            if kind == 0 { return hostName(content) }
+            guard kind == 0 else { continue }
+            // Twice the same would leave open which one counts.
+            guard found == nil, let name = hostName(content) else { return nil }
+            found = name
         }
-        return []
+        return found ?? []
     }
 
     private static func hostName(_ content: UnsafeRawBufferPointer) -> [UInt8]? {
@@ -112,9 +116,15 @@ struct ClientHello {
         var list = FieldReader(names)
         while !list.isAtEnd {
             guard let kind = list.number8(), let name = list.vector(lengthBytes: 2) else { return nil }
-            if kind == 0 { return name.count <= HostTable.maxHostBytes ? Array(name) : nil }
+            if kind == 0 { return isHostName(name) ? Array(name) : nil }
         }
         return nil
+    }
+
+    /// As far as it can be looked up and logged: visible, and without what could pass for a port.
+    private static func isHostName(_ name: UnsafeRawBufferPointer) -> Bool {
+        !name.isEmpty && name.count <= HostTable.maxHostBytes
+            && name.allSatisfy { $0 > ASCII.space && $0 < 0x7f && $0 != ASCII.colon }
     }
 }
 

@@ -19,7 +19,7 @@ struct ForwardedClientCert {
         // The key stands there even without a value; those of DNS names do not.
         tail += names.uris.isEmpty ? ["URI="] : names.uris.map { "URI=\($0)" }
         tail += names.dns.map { "DNS=\($0)" }
-        let text = Self.joined(head + ["Cert=\"\(Self.encoded(certificate))\""] + tail)
+        let text = Self.joined(head + ["Cert=\"\(String(decoding: Self.encoded(certificate), as: UTF8.self))\""] + tail)
         value = text.count <= Self.maxBytes ? text : Array(Self.joined(head + tail).prefix(Self.maxBytes))
     }
 
@@ -29,7 +29,7 @@ struct ForwardedClientCert {
     }
 
     /// The certificate's PEM, with what a URL may not have replaced.
-    private static func encoded(_ certificate: OpaquePointer) -> String {
+    static func encoded(_ certificate: OpaquePointer) -> [UInt8] {
         var text: [UInt8] = []
         for byte in OpenSSLText.printed({ PEM_write_bio_X509($0, certificate) }) {
             switch byte {
@@ -41,6 +41,6 @@ struct ForwardedClientCert {
             default: text.append(byte)
             }
         }
-        return String(decoding: text, as: UTF8.self)
+        return text
     }
 }

@@ -14,8 +14,9 @@ final class TLSHelloLayer: TransportLayer {
     private var gathered: Chunk?
     private var gatheredBytes = 0
     private var next: TransportLayer?
-    /// The client asked for a name nobody here has.
+    /// The client has asked for a name nobody here has, or for none where that is nobody's.
     private(set) var isUnknownServer = false
+    private var serverName: [UInt8] = []
 
     override var needsHandshake: Bool { true }
     override var successor: TransportLayer? { next }
@@ -27,6 +28,10 @@ final class TLSHelloLayer: TransportLayer {
     }
 
     deinit { gathered?.release() }
+
+    override func fact(_ fact: LogConnectionFact) -> [UInt8]? {
+        fact == .serverName && !serverName.isEmpty ? serverName : nil
+    }
 
     override func handshake(_ fd: Int32) -> HandshakeResult {
         if let gathered { return goOn(fd, gathered) }
@@ -74,6 +79,7 @@ final class TLSHelloLayer: TransportLayer {
         let server = hello.serverName.withUnsafeBytes { worker.tlsServer(listener: listener, name: $0) }
         guard let server else {
             isUnknownServer = true
+            serverName = hello.serverName
             return .failed(EPROTO)
         }
         if case .passthrough = server.content {
@@ -97,6 +103,10 @@ final class PrereadLayer: TransportLayer {
     init(_ bytes: consuming ByteSlice, serverName: [UInt8]) {
         self.bytes = consume bytes
         self.serverName = serverName
+    }
+
+    override func fact(_ fact: LogConnectionFact) -> [UInt8]? {
+        fact == .serverName && !serverName.isEmpty ? serverName : nil
     }
 
     override var hasPendingInput: Bool {

@@ -15,6 +15,8 @@ final class TLSServerLayer: TLSLayer {
     private var foundIn = -1
     /// Made when a request first needs it.
     private var forwarded: [UInt8]?
+    /// What was told before, by `LogConnectionFact`.
+    private var told: [LogConnectionFact: [UInt8]?] = [:]
 
     init(
         contexts: TLSServerContexts, worker: Int, serverName: [UInt8], listener: Int, loop: Loop,
@@ -61,6 +63,24 @@ final class TLSServerLayer: TLSLayer {
         let made = SSL_get0_peer_certificate(ssl).map { ForwardedClientCert($0, own: SSL_get_certificate(ssl)).value }
         forwarded = made ?? []
         return made ?? []
+    }
+
+    /// One of the certificates it may have shown is for this host.
+    func covers(_ host: UnsafeRawBufferPointer) -> Bool {
+        let name = String(decoding: HostTable.withoutPort(host), as: UTF8.self)
+        return contexts.certificates.contains { certificate in
+            certificate.dnsNames.contains { HostName.matches(pattern: $0, name) }
+                || certificate.ipAddresses.contains(name)
+        }
+    }
+
+    override func fact(_ fact: LogConnectionFact) -> [UInt8]? {
+        // In every line of Istio's format.
+        if fact == .serverName { return serverName.isEmpty ? nil : serverName }
+        if let known = told[fact] { return known }
+        let made = makeFact(fact)
+        told.updateValue(made, forKey: fact)
+        return made
     }
 
     var isResumed: Bool { SSL_session_reused(ssl) == 1 }

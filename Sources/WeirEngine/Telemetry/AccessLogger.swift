@@ -10,6 +10,8 @@ struct LogSubject {
     var local: LogAddress?
     var connectionID: UInt64
     var scheme: Scheme
+    /// What tells of the connection's TLS.
+    var layer: Unmanaged<TransportLayer>?
     /// Monotonic nanoseconds of the request's end.
     var endedAt: UInt64
     /// What the monotonic clock lacks to nanoseconds since 1970.
@@ -141,6 +143,7 @@ final class AccessLogger {
             case .downstreamLocal: line.putAddress(subject.local, step)
             case .downstreamRemote: line.putAddress(subject.peer, step)
             case .routeName: line.putText(capture.value(at: LogCapture.routeName), step)
+            case .connectionFact: line.putConnectionFact(subject, step)
             default: runRare(step, subject, capture, &line)
             }
             step += 1

@@ -44,9 +44,17 @@ extension LogLine {
         case .requestHeadBytes: putNumber(subject.record.requestHeadBytes)
         case .responseHeadBytes: putNumber(subject.record.responseHeadBytes)
         case .connectionID: putNumber(subject.connectionID)
+        case .connectionFact: putConnectionFact(subject, step)
         case .attemptCount: putNumber(subject.upstream == nil ? 0 : UInt64(subject.record.attempts))
         default: preconditionFailure("an operator that no record answers")
         }
+    }
+
+    mutating func putConnectionFact(_ subject: LogSubject, _ step: UnsafePointer<LogStep>) {
+        guard let layer = subject.layer, let fact = LogConnectionFact(rawValue: step.pointee.operation.first),
+            let text = layer._withUnsafeGuaranteedRef({ $0.fact(fact) })
+        else { return putAbsent(step.pointee.style) }
+        text.withUnsafeBytes { putText($0, step) }
     }
 
     // MARK: Texts

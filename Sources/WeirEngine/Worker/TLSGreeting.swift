@@ -26,12 +26,12 @@ final class TLSGreeting: ConnectionHandler, DrainableConnection {
     }
 
     func connectionFailed(_ code: Int32, unsentIntact: Bool) {
-        worker.handshakeFailed(connection.transport, downstream)
+        worker.handshakeFailed(connection, downstream)
         leave()
     }
 
     func connectionDeadlinePassed() {
-        worker.handshakeFailed(connection.transport, downstream)
+        worker.handshakeFailed(connection, downstream)
         closeNow()
     }
 

@@ -10,6 +10,13 @@ extension Worker {
         downstream.tls?._withUnsafeGuaranteedRef { $0.routes(self) }
     }
 
+    /// Whether a host that is not served on an HTTP/2 connection may be on one that is opened for it: clients use a
+    /// connection for what its certificate is for, and learn by 421 that this is not (RFC 9110 section 15.5.20).
+    func isMisdirected(_ head: RequestHead, _ downstream: DownstreamInfo) -> Bool {
+        guard let tls = downstream.tls, head.version == .http2 else { return false }
+        return !tls._withUnsafeGuaranteedRef { $0.covers(head.authority) }
+    }
+
     /// Tells the clients of servers that are gone to go.
     func leaveLostServers() {
         guard tlsHandshakes > 0 else { return }
@@ -49,6 +56,7 @@ extension Worker {
         var downstream = downstream
         downstream.scheme = .https
         downstream.tls = Unmanaged.passUnretained(layer)
+        downstream.layer = Unmanaged.passUnretained(layer)
         guard layer.routes(self) != nil else {
             return passThrough(released, downstream, layer.serverName) {
                 if case .stream(let plan) = $0 { plan } else { nil }
@@ -70,6 +78,8 @@ extension Worker {
             // It may have left the configuration while the handshake lasted.
             guard let server = tlsServer(listener: downstream.listener, name: name), let plan = plan(server.content)
             else { return released.close() }
+            var downstream = downstream
+            if case .layered(let layer) = released.transport { downstream.layer = Unmanaged.passUnretained(layer) }
             let connection = HandledConnection<StreamSide>(loop: loop, adopting: released)
             StreamConnection(host: self, connection: connection, downstream: downstream)
                 .begin(plan, serverName: name)
@@ -78,7 +88,19 @@ extension Worker {
     }
 
     /// A handshake came to nothing.
-    func handshakeFailed(_ transport: Transport, _ downstream: DownstreamInfo) {
+    func handshakeFailed(_ connection: Connection, _ downstream: DownstreamInfo) {
         tlsFailures += 1
+        // Scanners that speak no TLS, or give up, leave no line.
+        guard case .layered(let layer) = connection.transport, (layer as? TLSHelloLayer)?.isUnknownServer == true
+        else { return }
+        var downstream = downstream
+        downstream.layer = Unmanaged.passUnretained(layer)
+        fillAddresses(&downstream, connection)
+        var record = RequestRecord()
+        record.startedAt = loop.now
+        record.isStream = true
+        record.flags = .noRoute
+        record.details = .filterChainNotFound
+        streamEnded(record, downstream, nil, LogCapture())
     }
 }

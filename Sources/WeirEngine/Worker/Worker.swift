@@ -274,6 +274,7 @@ class Worker: ServerHost, AcceptorOwner {
             record: record, peer: downstream.remote, local: downstream.local,
             connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: loop.now,
             wallOffset: wallClockOffset(), head: head)
+        subject.layer = downstream.layer
         if let endpoint {
             subject.upstream = endpoint.with { $0.pool.addressText }
             subject.clusterName = endpoint.with { $0.pool.clusterName }

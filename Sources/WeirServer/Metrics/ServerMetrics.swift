@@ -52,6 +52,13 @@ package struct ServerMetrics: Sendable {
             "weir_downstream_connections_refused_total", .counter,
             "Client connections closed at once because there were as many as there may be.",
             Double(stats.refusedConnections))
+        text.family(
+            "weir_downstream_tls_handshakes_total", .counter,
+            "TLS handshakes with clients; result full, resumed (an earlier session went on), or failed.")
+        let full = stats.tlsHandshakes - stats.tlsResumptions
+        text.sample("weir_downstream_tls_handshakes_total", [("result", "full")], Double(full))
+        text.sample("weir_downstream_tls_handshakes_total", [("result", "resumed")], Double(stats.tlsResumptions))
+        text.sample("weir_downstream_tls_handshakes_total", [("result", "failed")], Double(stats.tlsFailures))
         text.single("weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
         text.single("weir_tunnels_active", .gauge, "Requests that have become WebSockets.", Double(stats.activeTunnels))
         text.single(

@@ -99,6 +99,20 @@ import WeirTestSupport
         #expect(other.output.contains("New, TLSv1") && other.output.contains("subject=CN = web.example.com"))
     }
 
+    @Test func aSecondHandshakeOnAConnectionIsRefused() throws {
+        let gateway = try twoServers()
+        let files = try TemporaryDirectory()
+        // The letter on a line of its own is openssl's command for it.
+        let script = """
+            (printf 'R\n'; while [ ! -e "$1" ]; do sleep 0.02; done) \
+            | openssl s_client -connect 127.0.0.1:"$2" -servername api.example.com -tls1_2
+            """
+        let client = try ChildProcess(Tool("sh").path, ["-c", script, "sh", files.path("go"), "\(gateway.port)"])
+        try eventually("the refusal") { (client.output + client.errors).contains("no renegotiation") }
+        try files.write("go", "")
+        _ = try client.end()
+    }
+
     @Test func ofWhatAClientOffersTheServersFirstIsChosenAndNothingWhereNoneIsShared() throws {
         let gateway = try twoServers()
         let shared = try TLSFixture.connect(gateway.port, name: "api.example.com", ["-alpn", "http/1.1,spdy/3"])

@@ -121,6 +121,7 @@ struct PolicyScene {
         var subject = LogSubject(
             record: record, peer: nil, local: nil, connectionID: downstream.connectionID, scheme: downstream.scheme,
             endedAt: worker.loop.now, wallOffset: worker.wallClockOffset(), head: request)
+        subject.layer = downstream.layer
         if plan.namesConnection { (subject.peer, subject.local) = stream.addresses }
         subject.upstream = endpoint?.with { $0.pool.addressText }
         subject.clusterName = endpoint?.with { $0.pool.clusterName } ?? worker.clusterName(record.clusterID)
