@@ -62,7 +62,7 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
-        .target(name: "WeirTestSupport", dependencies: ["WeirEngine", "CWeir"], swiftSettings: settings),
+        .target(name: "WeirTestSupport", dependencies: ["WeirEngine", "COpenSSL", "CWeir"], swiftSettings: settings),
         .testTarget(name: "WeirConfigTests", dependencies: ["WeirConfig"], swiftSettings: settings),
         .testTarget(
             name: "WeirEngineTests", dependencies: ["WeirEngine", "WeirTestSupport", "CWeir"], swiftSettings: settings),

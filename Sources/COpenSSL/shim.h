@@ -66,3 +66,6 @@ static inline EVP_MAC_CTX *weir_mac_begin(EVP_MAC_CTX *context, const unsigned c
     };
     return EVP_MAC_CTX_set_params(context, parameters) == 1 ? context : NULL;
 }
+static inline void weir_ssl_ctx_set_client_options(SSL_CTX *context) {
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+}

@@ -74,7 +74,8 @@ package final class Compiler {
         listenerCompiler = ListenerCompiler(options: options)
         let registry = ServiceRegistry(ServiceRegistry.Sources(), entries: &entries, options: options, names: names)
         clusters = ClusterCompiler(
-            options: options, registry: registry, rules: DestinationRules([], options: options), names: names)
+            options: options, registry: registry, rules: DestinationRules([], options: options), names: names,
+            files: files)
         list = ServiceList(options: options)
         hosts = VirtualHostCompiler(options: options)
     }
@@ -112,7 +113,8 @@ package final class Compiler {
     private var diagnostics: [Diagnostic] {
         let found = findings.flatMap { $0 }
         let all =
-            layout.diagnostics + certificates.diagnostics + registryDiagnostics + ruleDiagnostics + meshDiagnostics
+            layout.diagnostics + certificates.diagnostics + clusters.securityDiagnostics + registryDiagnostics
+            + ruleDiagnostics + meshDiagnostics
         guard !list.delegates.isEmpty else { return all + found }
         // Several may delegate to one; what is wrong there is told once.
         var seen: Set<Diagnostic> = []
@@ -151,6 +153,7 @@ package final class Compiler {
     }
 
     private func updateClusters(_ resources: ResourceSet) {
+        clusters.adopt(secretsOf: resources)
         if seen.changed([.service, .endpointSlice, .pod, .workloadEntry, .serviceEntry], in: resources) {
             let sources = ServiceRegistry.Sources(
                 services: resources.resources(of: .service), slices: resources.resources(of: .endpointSlice),

@@ -37,8 +37,7 @@ private struct PolicyBlocks {
         connectionPool = fields.mapping("connectionPool").map(TrafficPolicy.ConnectionPoolSettings.init)
         outlierDetection = fields.unserved("outlierDetection", "failing endpoints are not ejected")?.mapping().map(
             TrafficPolicy.OutlierDetection.init)
-        tls = fields.unserved("tls", "connections to the endpoints are plain text")?.mapping().map(
-            TrafficPolicy.ClientTLS.init)
+        tls = fields.mapping("tls").map(TrafficPolicy.ClientTLS.init)
     }
 }
 

@@ -61,6 +61,9 @@ class ServerHost {
 
     // MARK: For subclasses
 
+    /// Which of several like it this one is.
+    var workerIndex: Int { 0 }
+
     /// The sink for the next request on `stream`; it gets the events from the head on.
     func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
         preconditionFailure("a host without an answer to requests")

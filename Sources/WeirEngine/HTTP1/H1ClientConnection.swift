@@ -16,7 +16,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// Strong: the pool may have left the configuration while this connection is still busy.
     ///
     /// The cycle ends with `pool.ended`.
-    private let pool: ConnectionPool
+    private let pool: H1Pool
     private let connection: HandledConnection<H1ClientConnection>
     private var state: State
     /// The exchange, owned by its worker; cleared with the last thing it is told, or when it cancels.
@@ -45,13 +45,18 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// Only the pool writes it.
     var poolIndex = -1
 
-    init(host: ServerHost, pool: ConnectionPool, descriptor: Int32, established: Bool, connectMilliseconds: Int) {
+    init(
+        host: ServerHost, pool: H1Pool, descriptor: Int32, established: Bool, transport: Transport,
+        connectMilliseconds: Int
+    ) {
         self.host = host
         self.pool = pool
+        // A layer has something to say before there is anything to hear.
+        let established = established && !transport.needsHandshake
         connection =
             established
             ? HandledConnection(loop: host.loop, accepted: descriptor)
-            : HandledConnection(loop: host.loop, connecting: descriptor)
+            : HandledConnection(loop: host.loop, connecting: descriptor, transport: transport)
         state = established ? .idle : .connecting
         super.init()
         connection.setHandler(self)
@@ -367,7 +372,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private func lost(_ code: Int32, unsentIntact: Bool) {
         guard state == .busy || state == .connecting else { return close() }
         if state == .connecting {
-            host.connectFailureCount += 1
+            pool.failed(connection.transport)
             return fail(ProxyError(source: .upstream, cause: .connectFailure, code: code))
         }
         if isReused, unsentIntact, !responseBegun, let sink {
@@ -391,7 +396,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     func connectionDeadlinePassed() {
         switch state {
         case .connecting:
-            host.connectFailureCount += 1
+            pool.failed(connection.transport)
             fail(ProxyError(source: .upstream, cause: .connectTimeout))
         case .ending where connection.bytesTaken > 0: settleTunnel()
         case .idle, .busy, .ending, .closed: close()

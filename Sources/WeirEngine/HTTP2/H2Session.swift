@@ -190,6 +190,13 @@ class H2Session {
         goOn(stream)
     }
 
+    /// Takes back a piece of what is queued on a stream that this session will not carry.
+    final func takeBack(from stream: H2Stream) -> ByteSlice? {
+        guard let slice = stream.fields.pointee.out.popFirst() else { return nil }
+        queuedBytes -= slice.count
+        return slice
+    }
+
     /// Ends our side behind what is queued.
     final func sendEnd(on stream: H2Stream, trailers: Trailers? = nil) {
         guard stream.id != 0 else { return }
@@ -222,8 +229,16 @@ class H2Session {
         let bytes = stream.fields.pointee.uncredited
         guard bytes > 0, stream.id != 0 else { return }
         stream.fields.pointee.uncredited = 0
-        nghttp2_session_consume(session, stream.id, bytes)
+        credit(stream, bytes)
         carrier.askForOutput()
+    }
+
+    private final func credit(_ stream: H2Stream, _ bytes: Int) {
+        if isServer {
+            nghttp2_session_consume(session, stream.id, bytes)
+        } else {
+            nghttp2_session_consume_stream(session, stream.id, bytes)
+        }
     }
 
     /// Submits a head; with `hasBody`, `send` and `sendEnd` follow, else our side ends with it.
@@ -399,10 +414,12 @@ extension H2Session {
         }
         received(
             stream, ByteSlice(retaining: chunk, start: bytes - UnsafePointer(chunk.bytes), count: count))
+        // An upstream's connection is shared by clients, of whom a slow one must not hold up the others.
+        if !isServer { nghttp2_session_consume_connection(session, count) }
         if stream.fields.pointee.isPaused {
             stream.fields.pointee.uncredited += count
         } else {
-            nghttp2_session_consume(session, id, count)
+            credit(stream, count)
         }
     }
 
@@ -416,7 +433,7 @@ extension H2Session {
         stream.fields.pointee.trailers = nil
         let uncredited = stream.fields.pointee.uncredited
         stream.fields.pointee.uncredited = 0
-        if uncredited > 0 { nghttp2_session_consume_connection(session, uncredited) }
+        if uncredited > 0, isServer { nghttp2_session_consume_connection(session, uncredited) }
         stream.fields.pointee.id = 0
         closed(stream, code: code)
     }

@@ -152,6 +152,7 @@ final class Exchange: MessageSink {
 
     /// No answer is to be expected of the try under way.
     private func fail(_ error: ProxyError) {
+        if error.isOfTransport, let endpoint { capture.keep(failure: endpoint.with { $0.pool.failureText }) }
         let isRetriable = tries.repeats(error)
         let action = state.upstreamFailed(error, isRetriable: isRetriable)
         if isRetriable { noteExhaustion() }
@@ -242,7 +243,7 @@ final class Exchange: MessageSink {
             endpoint.requestBegan()
             self.endpoint = Borrowed(endpoint)
             record.workload = endpoint.workload
-            return endpoint.pool.lease(to: Borrowed(self))
+            return endpoint.pool.lease(for: head, to: Borrowed(self))
         }
         guard let leased else {
             fail(unleased(from: endpoint))
@@ -274,7 +275,10 @@ final class Exchange: MessageSink {
 
     /// What the route's policies may tell of at this moment.
     private var scene: PolicyScene? {
-        stream.map { PolicyScene(worker: worker, stream: $0, record: record, endpoint: endpoint, upstream: upstream) }
+        guard let stream else { return nil }
+        return PolicyScene(
+            worker: worker, stream: stream, record: record, endpoint: endpoint, upstream: upstream,
+            failure: capture.failureText)
     }
 
     /// Changes the request as the route says; `false` when that cannot be sent.

@@ -85,6 +85,7 @@ enum LocalReply {
         case .overflow: "overflow"
         case .protocolError: "protocol error"
         case .refusedStream: "remote refused stream reset"
+        case .remoteReset: "remote reset"
         case .connectionClosed, .cancelled, .timeout, .headTooLarge: "connection termination"
         }
     }

@@ -35,6 +35,7 @@ extension RequestRecord {
         case .protocolError: note(.upstreamProtocolError, .upstreamProtocolError)
         case .connectionClosed: note(.upstreamClosed, .connectionTermination)
         case .refusedStream: note(.upstreamReset, .upstreamReset)
+        case .remoteReset: note(.upstreamReset, .upstreamRemoteReset)
         case .timeout: note(.upstreamTimeout, .responseTimeout)
         case .headTooLarge: details = .responseHeadTooLarge
         case .cancelled: note(.localReset, .internalError)
@@ -52,7 +53,8 @@ extension RequestRecord {
         case .protocolError:
             if status == 0 { status = error.status }
             note(.downstreamProtocolError, .codecError)
-        case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream, .headTooLarge:
+        case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream, .remoteReset,
+            .headTooLarge:
             note(.downstreamLeft, .downstreamDisconnect)
         }
     }
@@ -62,6 +64,7 @@ extension RequestRecord {
         switch error.cause {
         case .protocolError: note(.upstreamProtocolError, .protocolErrorAfterResponseStarted)
         case .timeout: note(.upstreamTimeout, .responseTimeout)
+        case .remoteReset, .refusedStream: note(.upstreamReset, .remoteResetAfterResponseStarted)
         default: note(.upstreamClosed, .resetAfterResponseStarted)
         }
     }

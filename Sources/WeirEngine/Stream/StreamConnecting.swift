@@ -5,17 +5,32 @@ extension ConnectionPool {
         let transport: Transport
     }
 
+    /// What it is made with; `nil` when that cannot be had.
+    ///
+    /// Where the configuration writes no name to ask for, none is asked for or expected: bytes name no host.
+    private var streamTransport: Transport? {
+        guard transportProblem == nil else { return nil }
+        guard let tls = transportPlan.tls else { return .plain }
+        return .layered(
+            TLSClientLayer(
+                contexts: tls, worker: host.workerIndex, serverName: tls.spec.serverName.map { Array($0.utf8) },
+                offering: "", sessions: TLSSessionSlot(), loop: host.loop))
+    }
+
     /// Opens one, which whoever asks for it owns and counts; with code 0 there are as many as there may be.
     func openStream() -> Result<StreamSocket, SocketError> {
         guard host.hasRoomForUpstream() else {
             host.overflowCount += 1
             return .failure(SocketError(operation: "connect", code: 0))
         }
+        guard let transport = streamTransport else {
+            return .failure(SocketError(operation: "connect", code: ProxyError.transportFailed))
+        }
         host.connectCount += 1
         switch address.withSockAddr({ Socket.connect($0, $1) }) {
         case .success(let socket):
             host.upstreamCount += 1
-            return .success(StreamSocket(descriptor: socket.descriptor, transport: .plain))
+            return .success(StreamSocket(descriptor: socket.descriptor, transport: transport))
         case .failure(let error):
             host.connectFailureCount += 1
             return .failure(error)

@@ -21,6 +21,8 @@ struct LogSubject {
     /// Where it was sent; `nil` when no endpoint was chosen.
     var upstream: LogAddress?
     var clusterName = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Why TLS to the endpoint failed, where it did.
+    var failure = UnsafeRawBufferPointer(start: nil, count: 0)
 
     var milliseconds: UInt64 { (endedAt - record.startedAt) / 1_000_000 }
 }

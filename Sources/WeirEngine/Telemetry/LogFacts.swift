@@ -93,7 +93,7 @@ extension LogLine {
             put("via_upstream")
         } else if subject.record.details == .connectFailure, subject.record.connectError != 0 {
             put("upstream_reset_before_response_started{remote_connection_failure|")
-            advance(ConnectErrorText.write(subject.record.connectError, into: end))
+            advance(ConnectErrorText.write(subject.record.connectError, subject.failure, into: end))
             put("}")
         } else {
             put(subject.record.details.text)
@@ -103,7 +103,7 @@ extension LogLine {
     mutating func putTransportFailure(_ subject: LogSubject, _ style: LogStyle) {
         guard subject.record.connectError != 0 else { return putAbsent(style) }
         putQuote(style)
-        advance(ConnectErrorText.write(subject.record.connectError, into: end))
+        advance(ConnectErrorText.write(subject.record.connectError, subject.failure, into: end))
         putQuote(style)
     }
 

@@ -51,9 +51,11 @@ enum ResponseDetails: UInt8 {
     case upstreamProtocolError
     case upstreamOverflow
     case upstreamReset
+    case upstreamRemoteReset
     case responseTimeout
     case resetAfterResponseStarted
     case protocolErrorAfterResponseStarted
+    case remoteResetAfterResponseStarted
     case downstreamDisconnect
     case localShutdown
     case internalError
@@ -89,9 +91,11 @@ enum ResponseDetails: UInt8 {
         case .upstreamProtocolError: "upstream_reset_before_response_started{protocol_error}"
         case .upstreamOverflow: "upstream_reset_before_response_started{overflow}"
         case .upstreamReset: "upstream_reset_before_response_started{remote_refused_stream_reset}"
+        case .upstreamRemoteReset: "upstream_reset_before_response_started{remote_reset}"
         case .responseTimeout: "response_timeout"
         case .resetAfterResponseStarted: "upstream_reset_after_response_started{connection_termination}"
         case .protocolErrorAfterResponseStarted: "upstream_reset_after_response_started{protocol_error}"
+        case .remoteResetAfterResponseStarted: "upstream_reset_after_response_started{remote_reset}"
         case .downstreamDisconnect: "downstream_remote_disconnect"
         case .localShutdown: "downstream_local_disconnect(drain)"
         case .internalError: "internal_error"

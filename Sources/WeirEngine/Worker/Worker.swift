@@ -90,6 +90,8 @@ class Worker: ServerHost, AcceptorOwner {
         listenerPlans.deallocate()
     }
 
+    override var workerIndex: Int { index }
+
     /// Runs until a stop message.
     func run() {
         loop.run()
@@ -275,6 +277,7 @@ class Worker: ServerHost, AcceptorOwner {
             connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: loop.now,
             wallOffset: wallClockOffset(), head: head)
         subject.layer = downstream.layer
+        subject.failure = capture.failureText
         if let endpoint {
             subject.upstream = endpoint.with { $0.pool.addressText }
             subject.clusterName = endpoint.with { $0.pool.clusterName }

@@ -58,11 +58,6 @@ import WeirConfig
         return Case(field: path, yaml: yaml, path: "spec.trafficPolicy.\(path)")
     }
 
-    private static func entry(_ field: String, _ value: String) -> Case {
-        let spec = "hosts: [a.b]\nports: [{number: 80, name: http, protocol: HTTP}]\n\(field): \(value)"
-        return Case(field: field, yaml: document("ServiceEntry", spec), path: "spec.\(field)")
-    }
-
     private static let virtualServices: [Case] = [
         virtualService("tls", "[{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]"),
         virtualService("tcp", "[{route: [{destination: {host: a}}]}]"),
@@ -81,7 +76,6 @@ import WeirConfig
         policy("loadBalancer.warmup", "{duration: 1s}"),
         policy("loadBalancer.warmupDurationSecs", "1s"),
         policy("outlierDetection", "{}"),
-        policy("tls", "{mode: SIMPLE}"),
         policy("tunnel", "{targetHost: a.b, targetPort: 80}"),
         policy("proxyProtocol", "{version: V2}"),
         policy("retryBudget", "{percent: 10}"),
@@ -92,17 +86,9 @@ import WeirConfig
         policy("connectionPool.http.http2MaxRequests", "1"),
         policy("connectionPool.http.maxRequestsPerConnection", "1"),
         policy("connectionPool.http.maxRetries", "1"),
-        policy("connectionPool.http.maxConcurrentStreams", "1"),
-        policy("connectionPool.http.http2KeepAlive", "{interval: 1s, timeout: 1s}"),
-        policy("connectionPool.http.h2UpgradePolicy", "UPGRADE"),
-        policy("connectionPool.http.useClientProtocol", "true"),
     ]
 
-    private static let others: [Case] = [
-        entry("subjectAltNames", "[a]")
-    ]
-
-    @Test(arguments: virtualServices + destinationRules + others)
+    @Test(arguments: virtualServices + destinationRules)
     private func whatIsNotActedOnIsReportedWhereItStands(field: Case) {
         #expect(unserved(field.yaml) == [field.path])
         let findings = decodeAll(field.yaml).flatMap(\.diagnostics)

@@ -216,7 +216,7 @@ final class MemoryPool: ConnectionPool {
     /// Bytes the upstream takes before it has to be granted more.
     var initialCredit = Int.max
 
-    override func lease(to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
+    override func lease(for head: RequestHead, to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
         let stream = MemoryClientStream(id: streams.count, sink: sink, host: host, credit: initialCredit)
         streams.append(stream)
         return Borrowed(stream)
