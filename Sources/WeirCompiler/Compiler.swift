@@ -175,10 +175,15 @@ package final class Compiler {
     /// Only these VirtualServices changed, and they serve what their former editions served.
     private func compile(_ change: ServiceList.Change) {
         var touched: [ObjectIdentifier: (listener: ListenerState, groups: Set<Int>)] = [:]
+        let streams = sockets.flatMap(\.streams)
+        var touchedStreams: [ObjectIdentifier: StreamTable] = [:]
         for (place, former) in change.replaced {
             let service = list.services[place]
             service.bind(to: layout, version: layoutVersion)
             service.takePlace(of: former)
+            for stream in streams where stream.replace(former, by: service) {
+                touchedStreams[ObjectIdentifier(stream)] = stream
+            }
             for slot in service.slots {
                 slot.listener.replace(slot, by: service)
                 touched[ObjectIdentifier(slot.listener), default: (slot.listener, [])].groups.insert(slot.group)
@@ -194,6 +199,11 @@ package final class Compiler {
             }
             listener.makePlan()
         }
+        for stream in touchedStreams.values {
+            clusters.release(stream.resolved)
+            stream.makePlan(clusters)
+            clusters.use(stream.resolved)
+        }
         for place in Set(change.replaced.map(\.place) + change.reported) {
             findings[place] = findings(of: list.services[place])
         }
@@ -205,6 +215,7 @@ package final class Compiler {
             service.leave()
         }
         let former = listeners
+        let formerStreams = sockets.flatMap(\.streams)
         let served = servedOrder()
         sockets = gatewaySockets(served)
         meshDiagnostics = []
@@ -222,6 +233,11 @@ package final class Compiler {
                 listener.setHost(host, of: place)
             }
             listener.makePlan()
+        }
+        for stream in sockets.flatMap(\.streams) {
+            if let before = formerStreams.first(where: { stream.isSuccessor(of: $0) }) { stream.succeed(before) }
+            stream.makePlan(clusters)
+            clusters.use(stream.resolved)
         }
         findings = list.services.map { findings(of: $0) }
     }
@@ -255,15 +271,26 @@ package final class Compiler {
             return state
         }
         return layout.listeners.map { listener in
+            func stream(_ place: Int, _ source: StreamTable.Source) -> StreamTable {
+                StreamTable(source, at: layout.servers[place].entrance, members: parts[place].map(\.service))
+            }
+            if !listener.isSecured, let first = listener.servers.first, layout.servers[first].content == .stream {
+                return ListenerSocket(port: listener.port, bind: listener.bind, stream: stream(first, .tcp))
+            }
             guard listener.isSecured else {
                 return ListenerSocket(table("http.\(listener.port)", listener, listener.servers))
             }
             let servers = listener.servers.compactMap { place -> ListenerSocket.Secured? in
                 let server = layout.servers[place]
                 guard let secured = server.tls else { return nil }
+                let behind: ListenerSocket.Table =
+                    switch server.content {
+                    case .http: .http(table(secured.tableName, listener, [place]))
+                    case .stream: .stream(stream(place, .tcp))
+                    case .passthrough: .passthrough(stream(place, .tls))
+                    }
                 return ListenerSocket.Secured(
-                    server: place, names: server.hosts.distinctNames,
-                    table: table(secured.tableName, listener, [place]))
+                    server: place, name: secured.tableName, names: server.hosts.distinctNames, table: behind)
             }
             return ListenerSocket(port: listener.port, bind: listener.bind, servers: servers)
         }

@@ -18,6 +18,16 @@ struct ServedServer {
     let redirectsToHTTPS: Bool
     /// `nil` where requests come in the clear.
     let tls: SecuredServer?
+    var content = ServerContent.http
+}
+
+/// What comes in through a server.
+enum ServerContent {
+    case http
+    /// Bytes, which the `tcp` routes of VirtualServices are for; inside TLS, where the server has it.
+    case stream
+    /// TLS that is not ended here, which `tls` routes are for.
+    case passthrough
 }
 
 /// A server whose connections come in TLS.
@@ -103,7 +113,7 @@ struct ListenerCompiler {
                     places[address] = layout.listeners.count
                     layout.listeners.append(
                         ListenerLayout.Listener(
-                            port: address.port, bind: server.bind, isSecured: !server.isPlainHTTP, servers: [place]))
+                            port: address.port, bind: server.bind, isSecured: server.isSecured, servers: [place]))
                 }
             }
         }
@@ -114,11 +124,12 @@ struct ListenerCompiler {
         _ server: Gateway.Server, _ report: ServerReport, _ hosts: ServerHosts
     ) -> ServedServer {
         let gateway = report.resource
-        let secured = server.isPlainHTTP ? nil : server.tls ?? Gateway.TLS()
+        let secured = server.isSecured ? server.tls ?? Gateway.TLS() : nil
         return ServedServer(
             entrance: entrance(gateway: gateway.id.fullName, port: server.port.number), hosts: hosts,
             redirectsToHTTPS: server.isPlainHTTP && server.tls?.httpsRedirect == true,
-            tls: secured.map { SecuredServer(gateway: gateway, server: server, settings: $0, report: report) })
+            tls: secured.map { SecuredServer(gateway: gateway, server: server, settings: $0, report: report) },
+            content: server.content)
     }
 
     /// The same for the same Gateway and port in all generations.
@@ -140,5 +151,17 @@ extension Resource {
     /// A line of the resource's file, or where the resource starts when none was recorded.
     func location(line: Int) -> SourceLocation {
         SourceLocation(file: location.file, line: line > 0 ? line : location.line)
+    }
+}
+
+extension Gateway.Server {
+    /// Its connections come in TLS.
+    var isSecured: Bool { port.protocol == .https || port.protocol == .tls }
+
+    fileprivate var content: ServerContent {
+        if isPlainHTTP { return .http }
+        guard isSecured else { return .stream }
+        if (tls ?? Gateway.TLS()).mode == .passthrough { return .passthrough }
+        return port.protocol == .tls ? .stream : .http
     }
 }

@@ -30,7 +30,8 @@ struct PortClaims {
         _ server: Gateway.Server, _ hosts: ServerHosts, _ report: ServerReport
     ) -> (isServed: Bool, finding: Diagnostic?) {
         let portClass = PortClass(server)
-        if let served, served.portClass != portClass {
+        // Bytes without a name have one server to go to.
+        if let served, served.portClass != portClass || portClass == .tcp {
             return (false, conflict(server, portClass, with: served, report))
         }
         if let problem = Self.unserved(server, portClass, report) {
@@ -98,18 +99,9 @@ struct PortClaims {
             return report(
                 .unsupportedServer, ".tls.mode",
                 "ISTIO_MUTUAL needs certificates that only a mesh issues. Use MUTUAL with a Secret of your own.")
-        case .passthrough where portClass == .tls:
-            return report(
-                .unsupportedServer, ".tls.mode",
-                "PASSTHROUGH is not served by this version; the port is not listened on for it. Use SIMPLE with a certificate."
-            )
         default: break
         }
-        guard server.port.protocol != .https, portClass != .http else { return nil }
-        return report(
-            .unsupportedServer, ".port.protocol",
-            "Protocol \(server.port.protocol.rawValue) is not served by this version; the port is not listened on for "
-                + "it. Use protocol HTTP or HTTPS.")
+        return nil
     }
 }
 

@@ -114,9 +114,6 @@ final class RoutedService {
         }
     }
 
-    /// It has routes for connections that are no HTTP.
-    var hasStreams: Bool { !service.tls.isEmpty || !service.tcp.isEmpty }
-
     private static func rank(_ exportTo: [String], _ namespace: String, _ options: CompilerOptions) -> ExportRank {
         if !options.isVisible(exportTo: exportTo, namespace: namespace) { return .hidden }
         if exportTo.isEmpty || exportTo.contains("*") { return .everywhere }

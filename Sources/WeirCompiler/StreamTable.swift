@@ -21,7 +21,7 @@ final class StreamTable {
     init(_ source: Source, at entrance: Entrance, members: [RoutedService]) {
         self.source = source
         self.entrance = entrance
-        self.members = members.filter(\.hasStreams)
+        self.members = members
     }
 
     /// Takes over the plan of the generation before, which stays the same object if nothing has changed.

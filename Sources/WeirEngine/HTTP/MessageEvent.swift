@@ -89,6 +89,8 @@ class ClientStream: MessageStream {
     func cancel() { isAbstract() }
     /// Our end of the connection; asks the kernel once a connection.
     var localAddress: LogAddress? { nil }
+    /// What follows a body is passed on, as gRPC needs it.
+    var carriesTrailers: Bool { false }
 }
 
 /// Calls through a borrowed reference, without counting.
@@ -117,6 +119,7 @@ extension Borrowed where Object: ServerStream {
 extension Borrowed where Object: ClientStream {
     func cancel() { with { $0.cancel() } }
     var localAddress: LogAddress? { with { $0.localAddress } }
+    var carriesTrailers: Bool { with { $0.carriesTrailers } }
 }
 
 extension Borrowed where Object: MessageSink {

@@ -104,6 +104,7 @@ struct RequestHead {
         var wantsUpgrade: Bool = false
         var wantsOtherProtocol: Bool = false
         var isGRPC: Bool = false
+        var isGRPCWeb: Bool = false
     }
 
     private let fields: UnsafeMutablePointer<Fields>
@@ -197,6 +198,11 @@ struct RequestHead {
         get { fields.pointee.isGRPC }
         nonmutating set { fields.pointee.isGRPC = newValue }
     }
+    /// Content type is one of gRPC-Web's.
+    var isGRPCWeb: Bool {
+        get { fields.pointee.isGRPCWeb }
+        nonmutating set { fields.pointee.isGRPCWeb = newValue }
+    }
 
     var path: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target[..<pathLength]) }
     /// The authority without its port.
@@ -226,6 +232,7 @@ struct RequestHead {
         fields.pointee.wantsUpgrade = false
         fields.pointee.wantsOtherProtocol = false
         fields.pointee.isGRPC = false
+        fields.pointee.isGRPCWeb = false
     }
 }
 

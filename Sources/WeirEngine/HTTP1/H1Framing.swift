@@ -20,6 +20,7 @@ struct H1Framing {
     private var namedUpgrade = NamedUpgrade.none
     private(set) var expectsContinue = false
     private(set) var isGRPC = false
+    private(set) var isGRPCWeb = false
     private(set) var hasGRPCStatus = false
     private(set) var hasTwoHosts = false
 
@@ -81,7 +82,7 @@ struct H1Framing {
         case .expect:
             expectsContinue = expectsContinue || Self.equals(value, "100-continue")
         case .contentType:
-            isGRPC = Self.isGRPC(value)
+            noteContentType(value)
         case .grpcStatus:
             hasGRPCStatus = true
         case .te:
@@ -159,11 +160,15 @@ struct H1Framing {
         return number
     }
 
-    private static func isGRPC(_ value: UnsafeRawBufferPointer) -> Bool {
+    private mutating func noteContentType(_ value: UnsafeRawBufferPointer) {
+        isGRPC = false
+        isGRPCWeb = false
         let type: StaticString = "application/grpc"
-        guard let bytes = value.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
-        guard ASCII.startsCaseless(bytes, count: value.count, type) else { return false }
-        return value.count == type.utf8CodeUnitCount || bytes[type.utf8CodeUnitCount] == UInt8(ascii: "+")
+        guard let bytes = value.baseAddress?.assumingMemoryBound(to: UInt8.self),
+            ASCII.startsCaseless(bytes, count: value.count, type)
+        else { return }
+        isGRPC = value.count == type.utf8CodeUnitCount || bytes[type.utf8CodeUnitCount] == UInt8(ascii: "+")
+        isGRPCWeb = !isGRPC && GRPCWebCall.kind(value) != nil
     }
 
     // MARK: Deciding

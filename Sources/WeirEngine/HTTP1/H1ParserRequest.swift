@@ -173,6 +173,7 @@ struct H1RequestReader {
         head.expectsContinue = minorVersion > 0 && framing.expectsContinue
         if framing.listsUpgrade, minorVersion > 0 { settleUpgrade(head, framing) }
         head.isGRPC = framing.isGRPC
+        head.isGRPCWeb = framing.isGRPCWeb
         return nil
     }
 

@@ -30,6 +30,8 @@ final class Exchange: MessageSink {
     private var capture = LogCapture()
     /// Borrows from `pinned`.
     private var affinity = Affinity()
+    /// Of calls in gRPC-Web to servers of gRPC alone.
+    private var web: GRPCWebCall?
 
     init(worker: Worker) {
         self.worker = worker
@@ -53,14 +55,14 @@ final class Exchange: MessageSink {
         case .body(let slice):
             record.requestBodyBytes += UInt64(slice.count)
             if state.tunnel != .none { return passUp(slice) }
-            if state.keepsRequest || state.isWaiting { keep(slice) }
-            guard let upstream, state.passesRequest else { return }
-            upstream.send(.body(slice))
-            if upstream.isCongested { stream?.pauseReading() }
+            guard let web else { return passBody(slice) }
+            guard let decoded = web.request(slice, loop.pool) else { return refuseRequest() }
+            if decoded.count > 0 { passBody(decoded) }
         case .trailers(let trailers):
             if state.keepsRequest || state.isWaiting { tries.replay.keep(trailers) }
             upstream?.send(.trailers(trailers))
         case .end:
+            if let web, !web.requestIsWhole { return refuseRequest() }
             record.requestMilliseconds = Int64((loop.now - record.startedAt) / 1_000_000)
             let action = state.requestEnded()
             if !state.isOver, action == .forward || state.isWaiting { tries.requestEnded(self, loop) }
@@ -88,14 +90,17 @@ final class Exchange: MessageSink {
             receivedHead(head, last: last)
         case .body(let slice):
             guard let stream, state.response == .begun else { return }
-            record.responseBodyBytes += UInt64(slice.count)
             if state.tunnel != .none { tries.passed(at: loop.now) }
-            stream.send(.body(slice))
-            if stream.isCongested { upstream?.pauseReading() }
+            guard let web else { return passAnswer(slice, to: stream) }
+            let encoded = web.answer(slice, loop.pool)
+            if encoded.count > 0 { passAnswer(encoded, to: stream) }
         case .trailers(let trailers):
-            stream?.send(.trailers(trailers))
+            receivedTrailers(trailers)
         case .end:
             let action = state.responseEnded()
+            if let web, action != .nothing, let stream, let rest = web.finish(loop.pool) {
+                passAnswer(rest, to: stream)
+            }
             if action != .nothing { stream?.send(.end) }
             perform(action)
         case .reset(let error):
@@ -111,6 +116,31 @@ final class Exchange: MessageSink {
     override func leaseMoved(to stream: Borrowed<ClientStream>) {
         upstream = stream
         captureAddress(stream)
+    }
+
+    private func passBody(_ slice: consuming ByteSlice) {
+        if state.keepsRequest || state.isWaiting { keep(slice) }
+        guard let upstream, state.passesRequest else { return }
+        upstream.send(.body(slice))
+        if upstream.isCongested { stream?.pauseReading() }
+    }
+
+    private func passAnswer(_ slice: consuming ByteSlice, to stream: Borrowed<ServerStream>) {
+        record.responseBodyBytes += UInt64(slice.count)
+        stream.send(.body(slice))
+        if stream.isCongested { upstream?.pauseReading() }
+    }
+
+    /// The request turns out to be none that can be sent on.
+    private func refuseRequest() {
+        perform(state.upstreamFailed(ProxyError(source: .downstream, cause: .protocolError, status: 400)))
+    }
+
+    private func receivedTrailers(_ trailers: Trailers) {
+        guard let stream, state.response == .begun else { return }
+        if record.isGRPC { record.grpcStatus = trailers.block.grpcStatus }
+        guard let web, let message = web.answer(trailers, loop.pool) else { return stream.send(.trailers(trailers)) }
+        passAnswer(message, to: stream)
     }
 
     private func receivedHead(_ head: ResponseHead, last: Bool) {
@@ -140,6 +170,7 @@ final class Exchange: MessageSink {
         if policies.isActive, let error = change(head) {
             return answer(.failure(error), cancelUpstream: action.cancelsUpstream)
         }
+        web?.answer(head)
         worker.stampProxied(head)
         captureHeaders(head)
         stream.send(.response(head, last: last))
@@ -178,7 +209,7 @@ final class Exchange: MessageSink {
     private func passUp(_ slice: consuming ByteSlice) {
         guard state.tunnel == .open else {
             guard tries.replay.hasRoom(for: slice.count, worker) else {
-                return fail(ProxyError(source: .downstream, cause: .cancelled, status: 400))
+                return refuseRequest()
             }
             return tries.replay.keep(slice, worker)
         }
@@ -251,6 +282,10 @@ final class Exchange: MessageSink {
         }
         upstream = leased
         captureAddress(leased)
+        if head.isGRPCWeb, web == nil, leased.carriesTrailers {
+            web = GRPCWebCall(head)
+            record.isGRPC = true
+        }
         leased.send(.request(head, last: last))
         return true
     }
@@ -268,7 +303,10 @@ final class Exchange: MessageSink {
         if var scene {
             // Header operations find no status yet, as in Envoy.
             scene.record.status = 0
-            reply.send(scene, policies, &record) { captureHeaders($0) }
+            reply.send(scene, policies, &record) {
+                web?.answer($0)
+                captureHeaders($0)
+            }
         }
         finish(cancelUpstream: cancelUpstream)
     }
@@ -341,6 +379,7 @@ final class Exchange: MessageSink {
         self.upstream = nil
         letEndpointGo()
         unpin()
+        web = nil
         tries.end(worker)
         if cancelUpstream { upstream?.cancel() }
         worker.recycle(self)

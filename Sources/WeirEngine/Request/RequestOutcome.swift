@@ -27,6 +27,7 @@ extension RequestRecord {
     }
 
     private mutating func fail(upstream error: ProxyError) {
+        if error.source == .downstream { return note(.downstreamProtocolError, .codecError) }
         connectError = error.code
         switch error.cause {
         case .connectFailure: note(.upstreamConnectFailure, .connectFailure)

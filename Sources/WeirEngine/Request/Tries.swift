@@ -22,7 +22,7 @@ struct Tries: ~Copyable {
         timeout = 0
         timeoutAt = 0
         let routeTimeout = route.pointee.timeoutMilliseconds
-        guard routeTimeout != 0 || head.isGRPC else { return }
+        guard routeTimeout != 0 || head.isGRPC || head.isGRPCWeb else { return }
         timeout = RequestTimeout.effective(route: routeTimeout, head)
         guard timeout != 0 else { return }
         headers = TryHeaders()

@@ -22,12 +22,6 @@ import WeirConfig
         """
     }
 
-    private static func virtualService(_ field: String, _ value: String) -> Case {
-        let yaml = document(
-            "VirtualService", "hosts: [a.b]\nhttp: [{route: [{destination: {host: a}}]}]\n\(field): \(value)")
-        return Case(field: field, yaml: yaml, path: "spec.\(field)")
-    }
-
     private static func route(_ field: String, _ value: String) -> Case {
         let entry = "route: [{destination: {host: a}}], \(field): \(value)"
         let yaml = document("VirtualService", "hosts: [a.b]\nhttp: [{\(entry)}]")
@@ -59,8 +53,6 @@ import WeirConfig
     }
 
     private static let virtualServices: [Case] = [
-        virtualService("tls", "[{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]"),
-        virtualService("tcp", "[{route: [{destination: {host: a}}]}]"),
         retries("perTryTimeout", "1s"),
         retries("retryRemoteLocalities", "true"),
         route("fault", "{abort: {httpStatus: 500}}"),

@@ -143,8 +143,10 @@ extension CodeFixture {
             fires: "81", silent: "80"),
         CodeFixture(
             .unsupportedServer,
-            istio("Gateway", "gw", "servers: [{port: {number: 81, name: a, protocol: @}, hosts: [\"*\"]}]"),
-            fires: "TCP", silent: "HTTP"),
+            istio(
+                "Gateway", "gw",
+                "servers: [{port: {number: 81, name: a, protocol: TLS}, hosts: [\"*\"], tls: {mode: @}}]"),
+            fires: "AUTO_PASSTHROUGH", silent: "PASSTHROUGH"),
     ]
 
     private static let key = [
