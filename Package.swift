@@ -76,6 +76,7 @@ let package = Package(
             name: "WeirServerTests",
             dependencies: [
                 "weir", "WeirServer", "WeirCompiler", "WeirConfig", "WeirEngine", "WeirSources", "WeirTestSupport",
+                "CWeir",
                 logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

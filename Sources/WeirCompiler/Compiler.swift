@@ -101,7 +101,8 @@ package final class Compiler {
         let madeContexts = certificates.made
         updateCertificates(resources, atUnix: unixSeconds)
         for socket in sockets { socket.refresh(certificates) }
-        let snapshot = Snapshot(generation: generation, listeners: sockets.map(\.plan), clusters: clusters.table())
+        let snapshot = Snapshot(
+            generation: generation, listeners: sockets.map(\.publishedPlan), clusters: clusters.table())
         let dates = certificates.nextChange.map { now + min($0 - (unixSeconds ?? 0), Self.longestDateSeconds) }
         return Compilation(
             snapshot: snapshot, diagnostics: diagnostics, recompiledVirtualHosts: hosts.made - madeHosts,
@@ -127,7 +128,8 @@ package final class Compiler {
     package func update(_ answers: [String: NameAnswer]) -> EndpointUpdate? {
         let changed = clusters.adopt(answers)
         guard !changed.isEmpty else { return nil }
-        let snapshot = Snapshot(generation: generation, listeners: sockets.map(\.plan), clusters: clusters.newTable())
+        let snapshot = Snapshot(
+            generation: generation, listeners: sockets.map(\.publishedPlan), clusters: clusters.newTable())
         return EndpointUpdate(snapshot: snapshot, clusters: changed)
     }
 
@@ -218,6 +220,9 @@ package final class Compiler {
         let formerStreams = sockets.flatMap(\.streams)
         let served = servedOrder()
         sockets = gatewaySockets(served)
+        for (listener, socket) in zip(layout.listeners, sockets) {
+            socket.expectsProxyHeader = listener.proxyProtocol.isExpected
+        }
         meshDiagnostics = []
         if let address = options.meshListen {
             sockets.append(ListenerSocket(meshListener(address, served, resources)))

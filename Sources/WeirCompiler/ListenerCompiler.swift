@@ -53,6 +53,8 @@ struct ListenerLayout {
         var bind: String?
         /// Its servers have certificates and route tables of their own.
         let isSecured: Bool
+        /// Its connections begin with a PROXY protocol header.
+        let proxyProtocol: ProxyProtocol
         /// Places in `servers`, in Istio's order.
         var servers: [Int] = []
     }
@@ -92,6 +94,7 @@ struct ListenerCompiler {
             // Known, even when no server of it is served.
             layout.serversByGateway[name] = []
             let isOurs = options.gatewayLabels == nil || options.carries(gateway.selector)
+            if isOurs { layout.diagnostics += ProxyProtocol.problem(of: resource) }
             if !isOurs { layout.diagnostics.append(Self.foreign(resource)) }
             for (index, server) in gateway.servers.enumerated() {
                 let hosts = ServerHosts(server.hosts, gatewayNamespace: resource.id.namespace)
@@ -105,7 +108,9 @@ struct ListenerCompiler {
                 let place = layout.servers.count
                 layout.servers.append(self.served(server, report, hosts))
                 layout.serversByGateway[name, default: []].append(place)
+                let proxies = ProxyProtocol(of: resource)
                 if let known = places[address] {
+                    layout.diagnostics += layout.listeners[known].proxyProtocol.conflict(with: proxies, report)
                     layout.listeners[known].servers.append(place)
                     layout.listeners[known].bind = ListenAddress.wider(
                         layout.listeners[known].bind, server.bind, standard: options.bind)
@@ -113,7 +118,8 @@ struct ListenerCompiler {
                     places[address] = layout.listeners.count
                     layout.listeners.append(
                         ListenerLayout.Listener(
-                            port: address.port, bind: server.bind, isSecured: server.isSecured, servers: [place]))
+                            port: address.port, bind: server.bind, isSecured: server.isSecured,
+                            proxyProtocol: proxies, servers: [place]))
                 }
             }
         }

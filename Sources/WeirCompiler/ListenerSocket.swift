@@ -37,6 +37,18 @@ final class ListenerSocket {
     /// In the servers' order.
     private var parts: [Part] = []
     private(set) var plan: ListenerPlan
+    /// Connections begin with a PROXY protocol header.
+    var expectsProxyHeader = false
+    private var expecting: (plan: ListenerPlan, published: ListenerPlan)?
+
+    /// The plan as workers get it; the same object as before if nothing changed.
+    var publishedPlan: ListenerPlan {
+        guard expectsProxyHeader else { return plan }
+        if let expecting, expecting.plan === plan { return expecting.published }
+        let published = plan.expectingProxyHeaders()
+        expecting = (plan, published)
+        return published
+    }
 
     init(_ table: ListenerState) {
         content = .plain(table)

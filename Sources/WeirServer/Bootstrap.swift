@@ -52,10 +52,14 @@ package final class Bootstrap {
     private let store: ResourceStore
     private let resolver: NameResolver
     private let shutdown: Shutdown
+    /// `nil` without `--takeover`.
+    private let takeover: Takeover?
     /// `nil` when there is to be none.
     private let accessLog: Result<AccessLog, SocketError>?
     private var accessLogWriter: AccessLogWriter?
     private var isReady = false
+    /// Why the process must not serve after all.
+    private var refusal: ExitStatus?
 
     package init(options: ServerOptions, log: Logger? = nil, hooks: ServerHooks = ServerHooks()) {
         baseLog = log ?? Logger(level: options.logLevel)
@@ -75,7 +79,11 @@ package final class Bootstrap {
             files: certificateFiles)
         store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
         resolver = NameResolver(loop: loop, options: options.names)
-        shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
+        let shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
+        self.shutdown = shutdown
+        takeover = options.takeoverPath.map { [engine, servers, loop] path in
+            Takeover(path: path, engine: engine, servers: servers, shutdown: shutdown, loop: loop, log: log)
+        }
     }
 
     /// May be given to any thread before `run`.
@@ -108,6 +116,7 @@ package final class Bootstrap {
         }
         defer { accessLogWriter?.stop() }
         do {
+            try takeover?.begin()
             try listen()
         } catch {
             log.error("cannot start: \(error)")
@@ -136,6 +145,7 @@ package final class Bootstrap {
         engineOptions.portMap = options.portMap
         engineOptions.serverName = options.serverName
         engineOptions.acceptsHTTP10 = options.acceptsHTTP10
+        engineOptions.trustedHops = options.trustedHops
         engineOptions.limits = ConnectionLimits(descriptors: DescriptorLimit.raise())
         engineOptions.accessLog = accessLog
         engineOptions.onRetired = { handle.post { door.open()?.releaseRetired() } }
@@ -158,15 +168,15 @@ package final class Bootstrap {
         let admin = AdminServer(
             status: status, metrics: metrics, logging: LogSettings(levels: logLevels, log: logger(.admin)),
             listings: ListingServer(engine: engine, status: status, servers: servers))
-        let port = try servers.listen("\(options.admin)") { admin.answer($0) }
+        let port = try servers.listen("\(options.admin)", role: .admin) { admin.answer($0) }
         let address = HostPort(host: options.admin.host, port: port)
         if let health = options.health {
             let server = HealthServer(status: status)
-            _ = try servers.listen("\(health)") { server.answer($0) }
+            _ = try servers.listen("\(health)", role: .health) { server.answer($0) }
         }
         log.info("admin server listening", metadata: ["address": "\(address)"])
         if let wanted = options.metrics {
-            let port = try servers.listen("\(wanted)") { metrics.answer($0) }
+            let port = try servers.listen("\(wanted)", role: .metrics) { metrics.answer($0) }
             let address = HostPort(host: wanted.host, port: port)
             log.info("metrics server listening", metadata: ["address": "\(address)"])
             hooks.metricsListening(address)
@@ -183,19 +193,18 @@ package final class Bootstrap {
         defer {
             reload.stop()
             store.stop()
+            takeover?.stop()
             shutdown.stop()
             engine.stop()
             runOut()
             log.notice("stopped")
         }
-        var refusal: ExitStatus?
         var isFirst = true
         store.start { [unowned self] delivery in
             reload.take(delivery) { [unowned self] problems in
                 guard isFirst else { return }
                 isFirst = false
-                refusal = judge(delivery, problems)
-                if refusal != nil { loop.handle.stop() }
+                if let refusal = judge(delivery, problems) { refuse(refusal) }
             }
         }
         if let refusal { return refusal }
@@ -227,8 +236,23 @@ package final class Bootstrap {
         return nil
     }
 
+    /// Ends before anything was served.
+    private func refuse(_ status: ExitStatus) {
+        refusal = status
+        loop.handle.stop()
+    }
+
     private func becameLive(_ generation: UInt64) {
-        if !isReady { log.notice("ready", metadata: ["milliseconds": "\(Int(status.uptimeSeconds * 1000))"]) }
+        guard refusal == nil else { return }
+        if !isReady {
+            do throws(TakeoverError) {
+                try takeover?.becameReady()
+            } catch {
+                log.error("cannot take over: \(error)")
+                return refuse(.failure)
+            }
+            log.notice("ready", metadata: ["milliseconds": "\(Int(status.uptimeSeconds * 1000))"])
+        }
         isReady = true
         hooks.live(generation)
     }

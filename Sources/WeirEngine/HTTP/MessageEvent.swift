@@ -70,6 +70,10 @@ class MessageStream {
 ///
 /// Stays alive until its sink has heard of the reset, or it has heard of the exchange's end.
 class ServerStream: MessageStream {
+    /// What proxies in front of the gateway say of the present request's client; `nil` where none is trusted.
+    ///
+    /// Its exchange keeps it.
+    final var trustedClient: Unmanaged<TrustedClient>?
     var downstream: DownstreamInfo { isAbstract() }
     /// The request's head, valid until the exchange has ended.
     var requestHead: RequestHead { isAbstract() }
@@ -109,10 +113,25 @@ extension Borrowed where Object: MessageStream {
 }
 
 extension Borrowed where Object: ServerStream {
-    var downstream: DownstreamInfo { with { $0.downstream } }
+    /// With the request's client where proxies are trusted to name it.
+    var downstream: DownstreamInfo {
+        with { stream in
+            var downstream = stream.downstream
+            if let trusted = stream.trustedClient { trusted._withUnsafeGuaranteedRef { $0.correct(&downstream) } }
+            return downstream
+        }
+    }
     var requestHead: RequestHead { with { $0.requestHead } }
     var sentHeadBytes: Int { with { $0.sentHeadBytes } }
-    var addresses: (client: LogAddress?, own: LogAddress?) { with { $0.addresses } }
+    var addresses: (client: LogAddress?, own: LogAddress?) {
+        with { stream in
+            var addresses = stream.addresses
+            if let trusted = stream.trustedClient {
+                addresses.client = trusted._withUnsafeGuaranteedRef { $0.addressText } ?? addresses.client
+            }
+            return addresses
+        }
+    }
     func exchangeEnded() { with { $0.exchangeEnded() } }
 }
 
@@ -153,12 +172,19 @@ struct DownstreamInfo {
     var local: LogAddress?
     /// The client's, likewise.
     var remote: LogAddress?
+    /// Who is at the other end of the socket, where that is not the client; likewise.
+    var direct: LogAddress?
     /// Different for every connection of the process.
     var connectionID: UInt64 = 0
     /// What the log asks of the connection's beginnings; borrowed from the connection.
     var layer: Unmanaged<TransportLayer>?
     /// What the connection's TLS is, where it has one; borrowed from the connection.
     var tls: Unmanaged<TLSServerLayer>?
+
+    /// The connection is from a proxy that speaks for this client.
+    mutating func speak(for target: EndpointTarget, port: UInt16) {
+        peer = EndpointAddress(target, port: port)
+    }
 
     /// A peer that has no IP address, as over a unix socket, counts as 0.0.0.0.
     init(peer: SocketAddress, listener: Int, scheme: Scheme) {

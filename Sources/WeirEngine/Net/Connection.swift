@@ -67,6 +67,7 @@ class Connection: LoopSource {
     /// Both ends for the access log, made when first asked for.
     private var localLogText: LogAddressText?
     private var peerLogText: LogAddressText?
+    private var directLogText: LogAddressText?
 
     /// Takes over an open descriptor.
     ///
@@ -125,6 +126,13 @@ class Connection: LoopSource {
         let address = text.address
         peerLogText = consume text
         return address
+    }
+    /// The other end of the socket as text, whoever it speaks for; the kernel is asked once.
+    final var directText: LogAddress? {
+        if directLogText == nil, descriptor >= 0 {
+            directLogText = EndpointAddress(Socket.peerAddress(descriptor)).map { LogAddressText($0) }
+        }
+        return directLogText?.address
     }
     var localAddress: SocketAddress { descriptor >= 0 ? Socket.localAddress(descriptor) : SocketAddress() }
 

@@ -32,15 +32,19 @@ final class Exchange: MessageSink {
     private var affinity = Affinity()
     /// Of calls in gRPC-Web to servers of gRPC alone.
     private var web: GRPCWebCall?
+    /// `nil` where no proxy is trusted.
+    private let trustedClient: TrustedClient?
 
     init(worker: Worker) {
         self.worker = worker
         loop = worker.loop
+        trustedClient = worker.trustedHops > 0 ? TrustedClient(hops: worker.trustedHops) : nil
     }
 
     func begin(on stream: Borrowed<ServerStream>) {
         self.stream = stream
         state = ExchangeState()
+        if let trustedClient { stream.with { $0.trustedClient = Unmanaged.passUnretained(trustedClient) } }
     }
 
     // MARK: From the client
@@ -49,6 +53,7 @@ final class Exchange: MessageSink {
         switch consume event {
         case .request(let head, let last):
             state.requestBegan(last: last, asksForTunnel: head.wantsUpgrade)
+            trustedClient?.read(head)
             if head.wantsUpgrade { stream?.pauseReading() }
             beginRecord(head, last: last)
             route(head, last: last)
@@ -230,10 +235,16 @@ final class Exchange: MessageSink {
 
     // MARK: Routing
 
+    /// Makes the lines of a request the gateway's own, those that name the client among them.
+    private func prepare(_ head: RequestHead, _ stream: Borrowed<ServerStream>) {
+        ForwardedHeaders.prepare(
+            head, downstream: stream.with { $0.downstream }, trusted: trustedClient, random: &worker.random)
+    }
+
     private func route(_ head: RequestHead, last: Bool) {
         guard let stream else { return }
         guard let pinned = worker.pinCurrent() else {
-            ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+            prepare(head, stream)
             return answer(.noRoute)
         }
         self.pinned = pinned
@@ -242,7 +253,7 @@ final class Exchange: MessageSink {
             head, stream.downstream, pinned, worker, &routeName, &policies, &affinity)
         captureRoute(routeName)
         // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
-        ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+        prepare(head, stream)
         if head.wantsOtherProtocol { return answer(.upgradeRefused) }
         if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
         switch selection {
@@ -382,6 +393,7 @@ final class Exchange: MessageSink {
         web = nil
         tries.end(worker)
         if cancelUpstream { upstream?.cancel() }
+        if trustedClient != nil { stream?.with { $0.trustedClient = nil } }
         worker.recycle(self)
         stream?.exchangeEnded()
     }

@@ -80,6 +80,24 @@ struct EndpointAddress: Equatable {
         self.init(parts.target, port: parts.port)
     }
 
+    /// Reads an IPv4 or IPv6 address of a text that ends with a NUL; `nil` for anything else.
+    ///
+    /// The port is 0.
+    init?(numeric text: UnsafePointer<CChar>) {
+        var v4 = in_addr()
+        var v6 = in6_addr()
+        if inet_pton(AF_INET, text, &v4) == 1 {
+            self.init(.ipv4(v4.s_addr), port: 0)
+        } else if inet_pton(AF_INET6, text, &v6) == 1 {
+            let (high, low) = withUnsafeBytes(of: v6) { raw in
+                (raw.loadUnaligned(as: UInt64.self), raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            }
+            self.init(.ipv6(high, low), port: 0)
+        } else {
+            return nil
+        }
+    }
+
     /// Path of a unix socket, without a NUL.
     var path: UnsafeRawBufferPointer {
         guard family == .unix else { return UnsafeRawBufferPointer(start: nil, count: 0) }

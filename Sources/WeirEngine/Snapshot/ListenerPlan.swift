@@ -40,6 +40,8 @@ package final class ListenerPlan: @unchecked Sendable {
     package let bind: String?
     /// The port is the one listened on, whatever the process maps ports to.
     package let isLiteral: Bool
+    /// Connections begin with a PROXY protocol header, which says who the client is.
+    package let expectsProxyHeader: Bool
     package let hosts: [Host]
     /// Connections are no HTTP: their bytes go where this says, and there are no hosts.
     package let stream: StreamPlan?
@@ -65,9 +67,18 @@ package final class ListenerPlan: @unchecked Sendable {
         self.init(port: port, bind: bind, hosts: [], stream: nil, tls: TLSServerTable(servers), isLiteral: false)
     }
 
+    /// The same plan, for connections that begin with a PROXY protocol header.
+    package func expectingProxyHeaders() -> ListenerPlan {
+        ListenerPlan(
+            port: port, bind: bind, hosts: hosts, stream: stream, tls: tls, isLiteral: isLiteral,
+            expectsProxyHeader: true)
+    }
+
     private init(
-        port: Int, bind: String?, hosts: [Host], stream: StreamPlan?, tls: TLSServerTable?, isLiteral: Bool
+        port: Int, bind: String?, hosts: [Host], stream: StreamPlan?, tls: TLSServerTable?, isLiteral: Bool,
+        expectsProxyHeader: Bool = false
     ) {
+        self.expectsProxyHeader = expectsProxyHeader
         self.stream = stream
         self.port = port
         self.bind = bind

@@ -12,6 +12,8 @@ struct LogSubject {
     var scheme: Scheme
     /// What tells of the connection's TLS.
     var layer: Unmanaged<TransportLayer>?
+    /// The other end of the socket, where that is not the client.
+    var direct: LogAddress?
     /// Monotonic nanoseconds of the request's end.
     var endedAt: UInt64
     /// What the monotonic clock lacks to nanoseconds since 1970.
@@ -66,6 +68,7 @@ final class AccessLogger {
     var wantsUpstreamLocal: Bool { format.wantsUpstreamLocal }
     var wantsDownstreamLocal: Bool { format.wantsDownstreamLocal }
     var wantsDownstreamRemote: Bool { format.wantsDownstreamRemote }
+    var wantsDownstreamDirect: Bool { format.wantsDownstreamDirect }
     var wantsResponseHeaders: Bool { format.responseHeaderCount > 0 }
 
     /// Keeps the headers of an answer that the format names.

@@ -40,6 +40,7 @@ extension LogLine {
         case .upstreamCluster: putText(subject.clusterName.isEmpty ? nil : subject.clusterName, step)
         case .downstreamLocal: putAddress(subject.local, step)
         case .downstreamRemote: putAddress(subject.peer, step)
+        case .downstreamDirect: putAddress(subject.direct ?? subject.peer, step)
         case .grpcStatus: putGRPC(subject.record.grpcStatus, step.pointee)
         case .requestHeadBytes: putNumber(subject.record.requestHeadBytes)
         case .responseHeadBytes: putNumber(subject.record.responseHeadBytes)

@@ -64,6 +64,7 @@ enum LogOperator: UInt8 {
     case upstreamLocal
     case downstreamLocal
     case downstreamRemote
+    case downstreamDirect
     case upstreamCluster
     case routeName
     /// `LogGRPCStyle`.
@@ -168,7 +169,8 @@ extension LogStep {
             case .responseFlags: ResponseFlags.maxTextBytes
             case .responseFlagsLong: ResponseFlags.maxLongTextBytes
             case .details, .transportFailure: ConnectErrorText.maxDetailsBytes
-            case .upstreamHost, .upstreamLocal, .downstreamLocal, .downstreamRemote: LogAddressText.maxBytes
+            case .upstreamHost, .upstreamLocal, .downstreamLocal, .downstreamRemote, .downstreamDirect:
+                LogAddressText.maxBytes
             case .grpcStatus: GRPCStatusName.maxBytes
             case .uniqueID: RequestID.length
             }

@@ -32,6 +32,8 @@ package struct EngineStats: Sendable, Equatable {
     package var tlsHandshakes = 0
     package var tlsResumptions = 0
     package var tlsFailures = 0
+    /// Connections that did not begin with the PROXY protocol header they had to begin with.
+    package var proxyHeaderFailures = 0
     /// Series of metrics, summed over workers.
     package var metricSeries = 0
     /// Requests counted without their destination, because there were too many series.
@@ -77,6 +79,7 @@ package struct EngineStats: Sendable, Equatable {
         tlsHandshakes += other.tlsHandshakes
         tlsResumptions += other.tlsResumptions
         tlsFailures += other.tlsFailures
+        proxyHeaderFailures += other.proxyHeaderFailures
         metricSeries += other.metricSeries
         metricOverflow += other.metricOverflow
         accessLogLines += other.accessLogLines

@@ -59,6 +59,10 @@ package struct ServerMetrics: Sendable {
         text.sample("weir_downstream_tls_handshakes_total", [("result", "full")], Double(full))
         text.sample("weir_downstream_tls_handshakes_total", [("result", "resumed")], Double(stats.tlsResumptions))
         text.sample("weir_downstream_tls_handshakes_total", [("result", "failed")], Double(stats.tlsFailures))
+        text.single(
+            "weir_downstream_proxy_header_failures_total", .counter,
+            "Client connections closed because they did not begin with the PROXY protocol header they must begin with.",
+            Double(stats.proxyHeaderFailures))
         text.single("weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
         text.single("weir_tunnels_active", .gauge, "Requests that have become WebSockets.", Double(stats.activeTunnels))
         text.single(

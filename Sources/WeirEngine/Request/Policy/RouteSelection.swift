@@ -26,7 +26,7 @@ enum RouteSelection {
             fieldCount: head.block.count)
         return host._withUnsafeGuaranteedRef { plan in
             let route = plan.next(after: -1, &query)
-            if redirects, !isChallenge(head, plan, route) { return .redirectToHTTPS }
+            if redirects, downstream.scheme == .http, !isChallenge(head, plan, route) { return .redirectToHTTPS }
             guard route >= 0 else { return .noRoute }
             routeName = plan.name(of: route)
             affinity.begin(plan.hashPolicies(of: route))
