@@ -201,6 +201,7 @@ static int listen_on(int port) {
 static void on_event(int epoll, struct connection *connection, unsigned events) {
     int lost = events & ~EPOLLOUT ? on_readable(connection) : 0;
     if (!lost) lost = flush_output(epoll, connection);
+    if (!nghttp2_session_want_read(connection->session) && !nghttp2_session_want_write(connection->session)) lost = 1;
     if (!lost) return;
     close(connection->fd);
     nghttp2_session_del(connection->session);  // closes no streams: their requests are freed with the process

@@ -1,12 +1,20 @@
 import Foundation
 
-/// A certificate authority of a test's own and what it signed: files that `openssl` makes, gone with the object.
+/// A certificate authority of a test's own and what it signed: files that `openssl` makes, gone with the last object of it.
 package final class TestAuthority: Sendable {
     /// A certificate with its key.
     package struct Identity: Sendable {
         /// Paths of PEM files.
         package let certificate: String
         package let key: String
+        /// Keeps the files.
+        private let directory: TemporaryDirectory
+
+        fileprivate init(_ name: String, in directory: TemporaryDirectory) {
+            certificate = directory.path(name + ".crt")
+            key = directory.path(name + ".key")
+            self.directory = directory
+        }
 
         package var certificateText: String { get throws { try String(contentsOfFile: certificate, encoding: .utf8) } }
         package var keyText: String { get throws { try String(contentsOfFile: key, encoding: .utf8) } }
@@ -36,7 +44,7 @@ package final class TestAuthority: Sendable {
     package init(name: String = "A test's authority") throws {
         directory = try TemporaryDirectory()
         openssl = try Tool("openssl")
-        root = Identity(certificate: directory.path("authority.crt"), key: directory.path("authority.key"))
+        root = Identity("authority", in: directory)
         try run(
             ["req", "-x509"] + KeyKind.ecdsa.arguments + [
                 "-nodes", "-days", "2", "-subj", "/CN=\(name)", "-keyout", root.key, "-out", root.certificate,
@@ -47,7 +55,7 @@ package final class TestAuthority: Sendable {
     package func issue(_ names: [String], key kind: KeyKind = .ecdsa, days: Int = 2) throws -> Identity {
         let file = "\(UInt64.random(in: 0..<UInt64.max))"
         let request = directory.path(file + ".csr")
-        let identity = Identity(certificate: directory.path(file + ".crt"), key: directory.path(file + ".key"))
+        let identity = Identity(file, in: directory)
         let alternatives = names.map { "DNS:\($0)" }.joined(separator: ",")
         try directory.write(file + ".ext", "basicConstraints=CA:FALSE\nsubjectAltName=\(alternatives)\n")
         try run(

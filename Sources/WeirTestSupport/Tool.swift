@@ -14,8 +14,8 @@ package struct Tool: Sendable {
 
     /// Found on the PATH; throws what to do when it is not there.
     package init(_ name: String) throws {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") + ["/usr/bin", "/bin"]
-        let candidates: [String] = folders.map { "\($0)/\(name)" }
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        let candidates = (folders + ["/usr/bin", "/bin"]).map { $0 + "/" + name }
         guard let path = candidates.first(where: { access($0, X_OK) == 0 }) else {
             throw TestSocketError(description: "\(name) is not installed; `make deps` does that")
         }
