@@ -12,6 +12,8 @@ class ServerHost {
     var random: FastRandom
     private var requestHeads = Freelist<RequestHead>(limit: ServerHost.keptHeads)
     private var responseHeads = Freelist<ResponseHead>(limit: ServerHost.keptHeads)
+    /// Streams of HTTP/2 connections kept for reuse.
+    private var streams = Freelist<Unmanaged<ServerStream>>(limit: ServerHost.keptHeads)
     /// How long a client's connection may be without a request.
     var idleMilliseconds = H1ServerLimits.idleMilliseconds
     /// HTTP/1.0 requests are served instead of answered 426.
@@ -57,6 +59,7 @@ class ServerHost {
     deinit {
         while let head = requestHeads.take() { head.free() }
         while let head = responseHeads.take() { head.free() }
+        while let stream = streams.take() { stream.release() }
     }
 
     // MARK: For subclasses
@@ -113,6 +116,18 @@ class ServerHost {
         if !responseHeads.put(head) { head.free() }
     }
 
+    // MARK: Streams of HTTP/2 connections
+
+    /// A stream that has been put aside; its reference is the caller's.
+    func takeStream() -> Unmanaged<ServerStream>? { streams.take() }
+
+    /// Puts a stream aside; its callers may still be using it.
+    func recycle(_ stream: Unmanaged<ServerStream>) {
+        if streams.put(stream) { return }
+        loop.releaseLater(stream.takeUnretainedValue())
+        stream.release()
+    }
+
     /// The current date as an IMF-fixdate; borrowed until the next call.
     func dateBytes() -> UnsafeRawBufferPointer {
         refreshWallClock()
@@ -146,6 +161,13 @@ class ServerHost {
         acceptedCount += 1
         connection.hostIndex = connections.count
         connections.append(connection)
+    }
+
+    /// A connection has found that its client speaks another protocol: `successor` takes its place.
+    func handedOver(_ connection: any DrainableConnection, to successor: any DrainableConnection) {
+        successor.hostIndex = connection.hostIndex
+        connections[connection.hostIndex] = successor
+        connection.hostIndex = -1
     }
 
     func closed(_ connection: any DrainableConnection) {

@@ -231,8 +231,14 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             slice.removeFirst(slice.count)
             connection.setDeadline(afterMilliseconds: H1ServerLimits.headMilliseconds)
         case .failed(let error):
+            switch prefaceMatch(slice.bytes, count: slice.count) {
+            case .none: refuse(error)
+            case .whole: becomeHTTP2(slice.share())
+            case .part:
+                gathered.append(slice, pool: host.loop.pool)
+                connection.setDeadline(afterMilliseconds: H1ServerLimits.headMilliseconds)
+            }
             slice.removeFirst(slice.count)
-            refuse(error)
         }
     }
 
@@ -264,7 +270,11 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             slice.removeFirst(slice.count)
         case .failed(let error):
             slice.removeFirst(slice.count)
-            refuse(error)
+            switch prefaceMatch(bytes, count: gathered.count) {
+            case .none: refuse(error)
+            case .whole: if let whole = gathered.take(gathered.count) { becomeHTTP2(whole) }
+            case .part: break
+            }
         }
     }
 

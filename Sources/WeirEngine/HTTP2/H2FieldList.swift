@@ -5,6 +5,8 @@ struct H2FieldList {
     let fields: UnsafeMutablePointer<nghttp2_nv>
     private let capacity: Int
     private(set) var count = 0
+    /// Of all names and values.
+    private(set) var bytes = 0
 
     /// Calls `body` with a list that has room for so many fields.
     static func with<Result>(capacity: Int, _ body: (inout H2FieldList) -> Result) -> Result {
@@ -50,6 +52,7 @@ struct H2FieldList {
                     mutating: (value ?? UnsafeRawPointer(name)).assumingMemoryBound(to: UInt8.self)),
                 namelen: nameLength, valuelen: valueLength, flags: UInt8(truncatingIfNeeded: flags)))
         count += 1
+        bytes += nameLength + valueLength
     }
 }
 
@@ -62,16 +65,5 @@ extension HeaderField {
         case .other: ASCII.equals(nameBytes, "authorization")
         default: false
         }
-    }
-}
-
-/// What a status is as text, without an allocation.
-enum H2StatusText {
-    /// Writes three digits.
-    static func write(_ status: Int, into room: UnsafeMutablePointer<UInt8>) {
-        let status = min(max(status, 100), 999)
-        room[0] = ASCII.zero + UInt8(status / 100)
-        room[1] = ASCII.zero + UInt8(status / 10 % 10)
-        room[2] = ASCII.zero + UInt8(status % 10)
     }
 }

@@ -8,8 +8,8 @@ struct H2FieldStore: ~Copyable {
     private static let beginRoom = 2048
 
     private var chunk: Chunk?
-    /// Where the head being written begins.
-    private var start = 0
+    /// Offset in the chunk where the head being written begins.
+    private var headStart = 0
     private var end = 0
 
     deinit { chunk?.release() }
@@ -18,23 +18,26 @@ struct H2FieldStore: ~Copyable {
     mutating func begin(pool: BufferPool) {
         if let chunk {
             if chunk.isUnique { end = 0 }
-            start = end
-            if chunk.capacity - start >= Self.beginRoom { return }
+            headStart = end
+            if chunk.capacity - headStart >= Self.beginRoom { return }
             chunk.release()
         }
         chunk = pool.take()
-        start = 0
+        headStart = 0
         end = 0
     }
 
     /// Bytes of the head being written.
-    var count: Int { end - start }
+    var count: Int { end - headStart }
 
-    /// Where in the head an offset lies; valid until more is added.
-    func at(_ offset: Int) -> UnsafeMutablePointer<UInt8> {
+    /// First byte of the head being written; valid until more is added.
+    var start: UnsafeMutablePointer<UInt8> {
         guard let chunk else { preconditionFailure("a place in no head") }
-        return chunk.bytes + start + offset
+        return chunk.bytes + headStart
     }
+
+    /// Where in the head an offset lies; as long valid.
+    func at(_ offset: Int) -> UnsafeMutablePointer<UInt8> { start + offset }
 
     /// Copies bytes behind those that are there; returns their offset.
     ///
@@ -46,13 +49,27 @@ struct H2FieldStore: ~Copyable {
             let wider = pool.take(minimum: max(2 * (offset + bytes.count), BufferPool.chunkBytes))
             move(from: current, to: wider, &block)
         }
-        if let source = bytes.baseAddress { memcpy(at(offset), source, bytes.count) }
+        if let source = bytes.baseAddress { memcpy(start + offset, source, bytes.count) }
         end += bytes.count
         return offset
     }
 
+    /// Adds a line to a block that has room for it; names with a token need none here.
+    mutating func addLine(
+        _ token: HeaderName, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer,
+        to block: inout HeaderBlock, pool: BufferPool
+    ) {
+        let isConstant = token != .other && token != .xEnvoyControl
+        let nameOffset = isConstant ? 0 : add(name, moving: &block, pool: pool)
+        let valueOffset = add(value, moving: &block, pool: pool)
+        let fits = block.append(
+            token, name: isConstant ? token.text.utf8Start : UnsafePointer(start + nameOffset),
+            nameLength: name.count, value: UnsafePointer(start + valueOffset), valueLength: value.count)
+        precondition(fits, "a line for a block that is full")
+    }
+
     private mutating func move(from old: Chunk, to new: Chunk, _ block: inout HeaderBlock) {
-        let from = UnsafePointer(old.bytes + start)
+        let from = UnsafePointer(old.bytes + headStart)
         let to = UnsafePointer(new.bytes)
         memcpy(new.bytes, from, count)
         for index in 0..<block.count {
@@ -65,7 +82,7 @@ struct H2FieldStore: ~Copyable {
             }
         }
         end = count
-        start = 0
+        headStart = 0
         old.release()
         chunk = new
     }
@@ -73,8 +90,8 @@ struct H2FieldStore: ~Copyable {
     /// The head is complete: keeps its bytes alive.
     mutating func finish() -> ByteSlice? {
         guard let chunk else { return nil }
-        let slice = ByteSlice(retaining: chunk, start: start, count: count)
-        start = end
+        let slice = ByteSlice(retaining: chunk, start: headStart, count: count)
+        headStart = end
         return slice
     }
 
@@ -82,7 +99,7 @@ struct H2FieldStore: ~Copyable {
     mutating func release() {
         chunk?.release()
         chunk = nil
-        start = 0
+        headStart = 0
         end = 0
     }
 }

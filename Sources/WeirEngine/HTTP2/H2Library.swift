@@ -2,8 +2,6 @@ import CNghttp2
 
 /// What all sessions have in common: their options, and how nghttp2 finds its way back to them.
 enum H2Library {
-    static let frameHeaderBytes = 9
-
     // nghttp2 copies what it needs of all three when a session is made.
     nonisolated(unsafe) private static let serverOptions = makeOptions()
     nonisolated(unsafe) private static let callbacks = makeCallbacks()
@@ -88,6 +86,10 @@ enum H2Library {
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, context in
             H2Library.with(context) { $0.frameReceived(frame!) }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, context in
+            H2Library.with(context) { $0.frameSent(frame!.pointee.hd) }
             return 0
         }
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, frame, _, context in

@@ -33,12 +33,14 @@ class H2Session {
     /// Server: which streams there have been.
     private final var record = H2StreamRecord()
     private final let isServer: Bool
+    private final var scanner: H2FrameScanner
     private final var idleFrames: H2Allowance
 
     init(role: Role, loop: Loop, carrier: Connection) {
         self.loop = loop
         self.carrier = carrier
         isServer = role == .server
+        scanner = H2FrameScanner(preface: role == .server ? H2Preface.length : 0)
         idleFrames = H2Allowance(
             atOnce: H2Limits.idleFrames, perSecond: H2Limits.idleFramesPerSecond, now: loop.now)
         session = H2Library.makeSession(isServer: role == .server)
@@ -92,15 +94,43 @@ class H2Session {
         precondition(!isFeeding, "nghttp2 is fed from inside a callback")
         isFeeding = true
         feeding = slice.chunk
-        let taken = nghttp2_session_mem_recv(session, slice.bytes, slice.count)
+        var fed = 0
+        var at = 0
+        while !isEnding, let frame = scanner.next(slice.bytes, count: slice.count, at: &at) {
+            guard isWelcome(frame) else { break }
+            guard isServer, isSuspect(frame) else { continue }
+            // What came before may have opened the stream, and the frame itself may close it: its last byte waits.
+            give(slice.bytes + fed, at - 1 - fed)
+            fed = at - 1
+            if isSuspect(frame), let code = record.judge(frame.stream) { fail(code) }
+        }
+        if !isEnding { give(slice.bytes + fed, slice.count - fed) }
         feeding = nil
         isFeeding = false
-        if taken < 0 { judge(taken) }
         if isBackedUp {
             isHoldingOff = true
             carrier.stopReading()
         }
         carrier.askForOutput()
+    }
+
+    private final func give(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+        guard count > 0 else { return }
+        let taken = nghttp2_session_mem_recv(session, bytes, count)
+        if taken < 0 { judge(taken) }
+    }
+
+    /// Frames that bring nothing on are paid for.
+    private final func isWelcome(_ frame: H2FrameScanner.Header) -> Bool {
+        let isBody = UInt32(frame.type) == NGHTTP2_DATA.rawValue && frame.length > 0
+        if isBody || UInt32(frame.type) == NGHTTP2_HEADERS.rawValue || idleFrames.spend(now: loop.now) { return true }
+        fail(.enhanceYourCalm)
+        return false
+    }
+
+    /// A body on a stream that is not open, which nghttp2 passes over.
+    private final func isSuspect(_ frame: H2FrameScanner.Header) -> Bool {
+        UInt32(frame.type) == NGHTTP2_DATA.rawValue && stream(frame.stream) == nil
     }
 
     /// nghttp2 reads no further: tells the peer why, where that has not been done.
@@ -244,7 +274,6 @@ class H2Session {
     /// Submits a head; with `hasBody`, `send` and `sendEnd` follow, else our side ends with it.
     final func respond(on stream: H2Stream, _ list: H2FieldList, hasBody: Bool) {
         guard stream.id != 0 else { return }
-        stream.fields.pointee.endIsOut = !hasBody
         H2Library.withSource(stream, hasBody: hasBody) {
             _ = nghttp2_submit_response(session, stream.id, list.fields, list.count, $0)
         }
@@ -267,7 +296,6 @@ class H2Session {
         }
         guard id > 0 else { return false }
         stream.begin(id)
-        stream.fields.pointee.endIsOut = !hasBody
         carrier.askForOutput()
         return true
     }
@@ -325,36 +353,25 @@ extension H2Session {
         H2Stream(nghttp2_session_get_stream_user_data(session, id))
     }
 
-    /// `false` ends the connection.
+    /// A frame begins that nghttp2 does not pass over; `false` ends the connection.
     final func frameHeader(_ frame: nghttp2_frame_hd) -> Bool {
         guard !isEnding else { return false }
-        let type = UInt32(frame.type)
-        if type == NGHTTP2_CONTINUATION.rawValue { return true }
-        let isHead = type == NGHTTP2_HEADERS.rawValue
-        if isServer {
-            frameBegan(beginsHead: isHead)
-            if isHead || type == NGHTTP2_DATA.rawValue {
-                if let code = judge(frame, isHead: isHead) {
-                    fail(code)
-                    return false
-                }
-            }
-        }
-        let isBody = type == NGHTTP2_DATA.rawValue && frame.length > 0
-        if isHead || isBody || idleFrames.spend(now: loop.now) { return true }
-        fail(.enhanceYourCalm)
+        guard isServer, UInt32(frame.type) != NGHTTP2_CONTINUATION.rawValue else { return true }
+        let isHead = UInt32(frame.type) == NGHTTP2_HEADERS.rawValue
+        frameBegan(beginsHead: isHead)
+        guard isHead, let code = judgeHead(frame.stream_id) else { return true }
+        fail(code)
         return false
     }
 
-    /// Whether a head or a body may come on this stream (RFC 9113 section 5.1).
-    private final func judge(_ frame: nghttp2_frame_hd, isHead: Bool) -> H2ErrorCode? {
-        if isHead, record.isNew(frame.stream_id) {
-            record.began(frame.stream_id)
+    /// Whether a head may come on this stream (RFC 9113 section 5.1).
+    private final func judgeHead(_ id: Int32) -> H2ErrorCode? {
+        if record.isNew(id) {
+            record.began(id)
             idleFrames.earn(4)
             return nil
         }
-        if stream(frame.stream_id) != nil { return nil }
-        return record.judge(frame.stream_id)
+        return stream(id) == nil ? record.judge(id) : nil
     }
 
     final func beginHead(_ frame: nghttp2_frame_hd, isRequest: Bool) {
@@ -449,7 +466,6 @@ extension H2Session {
         flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue
         guard isEnd else { return length }
         flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
-        stream.fields.pointee.endIsOut = true
         if let trailers = stream.fields.pointee.trailers {
             stream.fields.pointee.trailers = nil
             flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
@@ -458,13 +474,23 @@ extension H2Session {
                 nghttp2_submit_trailer(session, id, list.fields, list.count)
             }
         }
-        if stream.fields.pointee.stopsPeerAtEnd, !stream.peerHasEnded { reset(stream, .noError) }
         return length
+    }
+
+    /// A frame has been framed; with the last of our side the peer may be told to stop.
+    final func frameSent(_ frame: nghttp2_frame_hd) {
+        let type = UInt32(frame.type)
+        guard type == NGHTTP2_DATA.rawValue || type == NGHTTP2_HEADERS.rawValue else { return }
+        guard UInt32(frame.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0, let stream = stream(frame.stream_id) else {
+            return
+        }
+        stream.fields.pointee.endIsOut = true
+        if stream.fields.pointee.stopsPeerAtEnd { stopPeerAtEnd(stream) }
     }
 
     /// Queues a DATA frame: its header, and the bytes as they are; `false` when that is enough for now.
     final func frameBody(_ stream: H2Stream, header: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-        carrier.write(copying: UnsafeRawBufferPointer(start: header, count: H2Library.frameHeaderBytes))
+        carrier.write(copying: UnsafeRawBufferPointer(start: header, count: H2FrameScanner.headerBytes))
         var rest = length
         while rest > 0, let slice = stream.fields.pointee.out.popFirst(atMost: rest) {
             rest -= slice.count

@@ -18,7 +18,7 @@ struct H2Stream: Equatable {
         var isDeferred = false
         /// No more bytes follow those in `out`.
         var hasEnd = false
-        /// Our side has ended on the wire, or is just about to.
+        /// Our side has ended on the wire.
         var endIsOut = false
         /// Reset with NO_ERROR once our side has ended: nobody wants the rest of what the peer sends.
         var stopsPeerAtEnd = false

@@ -51,8 +51,9 @@ struct H2StreamRecord {
     }
 
     /// What a head or a body on a stream that is not open makes of the connection; `nil`: it may have been late.
-    mutating func judge(_ id: Int32) -> H2ErrorCode? {
-        settle()
+    func judge(_ id: Int32) -> H2ErrorCode? {
+        // It was refused: its client does not know yet.
+        if id == opening { return nil }
         // Even numbers are ours and idle, higher ones are the client's and idle: nghttp2 says so.
         guard id > 0, id & 1 == 1, id <= last else { return nil }
         for place in 0..<min(resetCount, H2Limits.rememberedResets) where resets[place] == id { return nil }

@@ -27,7 +27,7 @@ package final class TLSServerContexts: @unchecked Sendable {
         material = try TLSServerMaterial(spec)
         clientRules = try TLSClientRules.make(spec)
         certificates = material.certificates.map { CertificateFacts($0.leaf) }
-        protocols = spec.applicationProtocols.filter { $0 == .http11 }.flatMap(\.wireName)
+        protocols = spec.applicationProtocols.flatMap(\.wireName)
         sessionContext = Self.sessionContext(spec)
         var built: [OpaquePointer] = []
         do throws(TLSConfigurationError) {

@@ -62,10 +62,19 @@ extension Worker {
                 if case .stream(let plan) = $0 { plan } else { nil }
             }
         }
+        if layer.speaksHTTP2 { return speakHTTP2(released, downstream) }
         let connection = HandledConnection<H1ServerConnection>(loop: loop, adopting: released)
         fillAddresses(&downstream, connection)
         let server = H1ServerConnection(host: self, connection: connection, downstream: downstream)
         if isDraining { server.drain() }
+        connection.readAtOnce()
+    }
+
+    private func speakHTTP2(_ released: ReleasedConnection, _ downstream: DownstreamInfo) {
+        let connection = HandledConnection<H2ServerConnection>(loop: loop, adopting: released)
+        var downstream = downstream
+        fillAddresses(&downstream, connection)
+        _ = H2ServerConnection(host: self, connection: connection, downstream: downstream)
         connection.readAtOnce()
     }
 

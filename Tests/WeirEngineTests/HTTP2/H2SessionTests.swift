@@ -80,6 +80,23 @@ import Testing
         #expect(!pair.client.isCongested(stream))
     }
 
+    @Test func manyStreamsWithoutWindowShareWhatAConnectionQueues() throws {
+        let pair = H2SessionPair()
+        defer { pair.close() }
+        pair.server.pausesStreams = true
+        let streams = (0..<40).compactMap { _ in pair.client.open(H2SessionPair.post, hasBody: true) }
+        let piece = [UInt8](repeating: 1, count: H2Limits.highMarkBytes / 2)
+        var queued = 0
+        for stream in streams where !pair.client.isCongested(stream) {
+            pair.client.send(piece, on: stream)
+            queued += piece.count
+        }
+        #expect(streams.count == 40)
+        #expect(queued >= H2Limits.connectionMarkBytes)
+        // Each of them holds less than a stream alone might.
+        #expect(streams.filter { $0.queuedBytes > 0 }.allSatisfy { pair.client.isCongested($0) })
+    }
+
     @Test func aResetTellsTheOtherSideAndDropsWhatIsQueued() throws {
         let pair = H2SessionPair()
         defer { pair.close() }
