@@ -39,7 +39,9 @@ import WeirConfig
         #expect(result.diagnostics.first?.path == "metadata.annotations[\"weir.dev/proxy-protocol\"]")
     }
 
-    @Test(arguments: [("true", nil, [80]), (nil, "true", []), ("true", "false", [80]), ("true", "true", [80])])
+    @Test(
+        arguments: [("true", nil, [80]), (nil, "true", []), ("true", "false", [80]), ("true", "true", [80])]
+            as [(String?, String?, [Int])])
     func aSharedPortIsAsTheFirstGatewayHasIt(first: String?, second: String?, ports: [Int]) {
         let result = Compiler.make().compile([
             gateway("a", first, [F.server(["a.com"])]), gateway("b", second, [F.server(["b.com"])]),
