@@ -145,7 +145,9 @@ struct H2RequestReader {
     }
 
     private func isSame(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-        guard left.count == right.count, let left = left.baseAddress, let other = right.baseAddress else { return false }
+        guard left.count == right.count, let left = left.baseAddress, let other = right.baseAddress else {
+            return false
+        }
         return ASCII.equalsCaseless(
             left.assumingMemoryBound(to: UInt8.self), other.assumingMemoryBound(to: UInt8.self), count: right.count)
     }

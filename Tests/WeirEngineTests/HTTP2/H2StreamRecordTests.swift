@@ -3,7 +3,7 @@ import Testing
 @testable import WeirEngine
 
 @Suite struct H2StreamRecordTests {
-    private func record(opening ids: Int32...) -> H2StreamRecord {
+    private func opened(_ ids: Int32...) -> H2StreamRecord {
         var record = H2StreamRecord()
         for id in ids {
             record.began(id)
@@ -13,20 +13,20 @@ import Testing
     }
 
     @Test func aStreamThatWasOpenIsClosed() {
-        let record = record(opening: 1, 3, 5)
+        let record = opened(1, 3, 5)
         #expect(record.judge(3) == .streamClosed)
         #expect(record.isNew(7) && !record.isNew(5))
     }
 
     @Test func aStreamThatNobodyHasOpenedYetIsForTheLibraryToJudge() {
-        let record = record(opening: 1)
+        let record = opened(1)
         #expect(record.judge(3) == nil)
         #expect(record.judge(2) == nil)
         #expect(record.judge(0) == nil)
     }
 
     @Test func skippedStreamsWereNeverOpened() {
-        var record = record(opening: 3, 9, 11)
+        var record = opened(3, 9, 11)
         #expect(record.judge(1) == .protocolError)
         #expect(record.judge(5) == .protocolError && record.judge(7) == .protocolError)
         #expect(record.judge(3) == .streamClosed && record.judge(9) == .streamClosed)
@@ -39,13 +39,13 @@ import Testing
     }
 
     @Test func whatIsLateOnAStreamThatWeHaveResetIsIgnored() {
-        var record = record(opening: 1, 3)
+        var record = opened(1, 3)
         record.wasReset(1)
         #expect(record.judge(1) == nil && record.judge(3) == .streamClosed)
     }
 
     @Test func aStreamThatWasRefusedCountsAsReset() {
-        var record = record(opening: 1)
+        var record = opened(1)
         record.began(3)
         #expect(record.judge(3) == nil)
         record.began(5)
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func lateFramesOnStreamsOfLongAgoAreIgnored() {
-        var record = record(opening: 1)
+        var record = opened(1)
         record.wasReset(1)
         for number in 1...Int32(H2Limits.rememberedResets) {
             record.began(2 * number + 1)
