@@ -149,7 +149,10 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             requestMethod = head.method
             requestFraming = head.framing
             requestSent = last
-            if head.wantsUpgrade { tunnel = .asked }
+            if head.wantsUpgrade {
+                tunnel = .asked
+                WebSocketKey.add(to: head, &host.random)
+            }
             _ = connection.write(bound: H1Serializer.requestBound(head)) { H1Serializer.writeRequest(head, into: $0) }
         case .body(let slice):
             connection.writeBody(slice, framing: requestFraming)

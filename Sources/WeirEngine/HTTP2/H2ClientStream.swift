@@ -145,6 +145,7 @@ final class H2ClientStream: ClientStream {
     // MARK: ClientStream
 
     override var localAddress: LogAddress? { connection?.with { $0.localAddress } }
+    override var carriesTrailers: Bool { true }
 
     override var isCongested: Bool {
         if stream.id != 0 { return connection?.with { $0.isCongested(stream) } ?? false }

@@ -143,7 +143,8 @@ final class Exchange: MessageSink {
 
     private func receivedTrailers(_ trailers: Trailers) {
         guard let stream, state.response == .begun else { return }
-        if record.isGRPC { record.grpcStatus = trailers.block.grpcStatus }
+        let status = record.isGRPC ? trailers.block.grpcStatus : -1
+        if status >= 0 { record.grpcStatus = status }
         guard let web, let message = web.answer(trailers, loop.pool) else { return stream.send(.trailers(trailers)) }
         passAnswer(message, to: stream)
     }

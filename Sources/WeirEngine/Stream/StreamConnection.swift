@@ -74,6 +74,9 @@ final class StreamConnection: DrainableConnection {
         switch opened {
         case .failure(let error):
             record.connectError = error.code
+            if error.code == ProxyError.transportFailed {
+                capture.keep(failure: endpoint._withUnsafeGuaranteedRef { $0.pool.transportProblem ?? [] })
+            }
             return refuse(error.code == 0 ? .upstreamOverflow : .upstreamConnectFailure)
         case .success(let socket):
             let up = HandledConnection<StreamSide>(
@@ -148,6 +151,7 @@ final class StreamConnection: DrainableConnection {
         } else {
             record.flags.insert(.upstreamConnectFailure)
             record.connectError = code
+            if code == ProxyError.transportFailed, let up { capture.keep(failure: up.transport.failureText) }
             host.connectFailureCount += 1
         }
         perform(state.failed())
