@@ -205,6 +205,7 @@ struct H2RequestReader {
         head.keepAlive = true
         head.expectsContinue = framing.expectsContinue
         head.isGRPC = framing.isGRPC
+        head.isGRPCWeb = framing.isGRPCWeb
     }
 
     /// Makes one line of crumbs that lie apart.
