@@ -396,9 +396,11 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         H2ClientStream.of(stream)?.with { object in
             let isPeers = stream.fields.pointee.peerHasReset
             let isRefused = code == H2ErrorCode.refusedStream.rawValue
+            // Behind a GOAWAY nghttp2 refuses what it has not sent, and ends what the peer has not looked at.
+            let isUnseen = !isPeers && (isRefused || isDraining && object.submittedAt == flushes)
             let cause: ProxyError.Cause =
-                isRefused ? .refusedStream : isPeers ? .remoteReset : isDraining ? .refusedStream : .protocolError
-            fail(object, ProxyError(source: .upstream, cause: cause, isUnsent: !isPeers && isRefused), canMove: false)
+                isRefused || isUnseen ? .refusedStream : isPeers ? .remoteReset : .protocolError
+            fail(object, ProxyError(source: .upstream, cause: cause, isUnsent: isUnseen), canMove: isUnseen)
         }
     }
 
