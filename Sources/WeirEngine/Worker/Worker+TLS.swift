@@ -38,7 +38,7 @@ extension Worker {
 
     /// The handshake is over: hands the connection to its codec.
     func greeted(_ released: ReleasedConnection, _ downstream: DownstreamInfo) {
-        guard case .layered(let transport) = released.transport else { return released.close() }
+        guard case .layered(let transport) = released.transport else { return giveUp(released) }
         if let layer = transport as? TLSServerLayer {
             established(layer, released, downstream)
         } else if let layer = transport as? PrereadLayer {
@@ -46,7 +46,7 @@ extension Worker {
                 if case .passthrough(let plan) = $0 { plan } else { nil }
             }
         } else {
-            released.close()
+            giveUp(released)
         }
     }
 
@@ -86,7 +86,7 @@ extension Worker {
         serverName.withUnsafeBytes { name in
             // It may have left the configuration while the handshake lasted.
             guard let server = tlsServer(listener: downstream.listener, name: name), let plan = plan(server.content)
-            else { return released.close() }
+            else { return giveUp(released) }
             var downstream = downstream
             if case .layered(let layer) = released.transport { downstream.layer = Unmanaged.passUnretained(layer) }
             let connection = HandledConnection<StreamSide>(loop: loop, adopting: released)
@@ -94,6 +94,12 @@ extension Worker {
                 .begin(plan, serverName: name)
             connection.readAtOnce()
         }
+    }
+
+    /// Nobody takes the connection over.
+    private func giveUp(_ released: ReleasedConnection) {
+        released.close()
+        connectionClosed()
     }
 
     /// A handshake came to nothing.

@@ -130,6 +130,36 @@ import WeirTestSupport
                 + "DNS=client-one.example.com")
     }
 
+    @Test func operatorsTellOfTheConnectionAndItsCertificates() throws {
+        let origin = try OriginServer(name: "origin")
+        let edits = try HeaderEdits(set: [
+            "x-tls": "%REQUESTED_SERVER_NAME% %DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER%",
+            "x-peer": "%DOWNSTREAM_PEER_SUBJECT% %DOWNSTREAM_PEER_ISSUER% %DOWNSTREAM_PEER_SERIAL%",
+            "x-names": "<%DOWNSTREAM_PEER_DNS_SAN%%DOWNSTREAM_PEER_URI_SAN%%DOWNSTREAM_PEER_IP_SAN%>",
+            "x-print": "%DOWNSTREAM_PEER_FINGERPRINT_256%", "x-until": "%DOWNSTREAM_PEER_CERT_V_END%",
+            "x-own": "%DOWNSTREAM_LOCAL_SUBJECT% %DOWNSTREAM_LOCAL_DNS_SAN%",
+        ])
+        let contexts = try contexts(.required)
+        let gateway = try GatewayFixture { port in
+            try TLSFixture.snapshot(
+                port: port, origins: [origin.port], [TLSFixture.Server(names: [Self.name], contexts: contexts)]
+            ) { $0.actions = RouteActions(requestEdits: edits) }
+        }
+        let client = try TLSFixture.identities.client
+        let facts = try #require(try CertificateFacts.all(inPEM: Array(try client.certificateText.utf8)).first)
+        #expect(try isServed(gateway, client))
+        guard let request = origin.requests.first else { return #expect(Bool(false), "nothing arrived") }
+        #expect(request.all("x-tls") == ["\(Self.name) TLSv1.3 TLS_AES_128_GCM_SHA256"])
+        #expect(request.all("x-peer") == ["\(facts.subject) \(facts.issuer) \(facts.serialNumber)"])
+        #expect(request.all("x-names") == ["<client-one.example.com>"])
+        #expect(request.all("x-print") == [facts.sha256])
+        let text = try Tool("openssl").run(
+            ["x509", "-in", client.certificate, "-noout", "-enddate", "-dateopt", "iso_8601"])
+        let until = text.output.drop { $0 != "=" }.dropFirst().prefix(19).replacingOccurrences(of: " ", with: "T")
+        #expect(request.all("x-until") == [until + ".000Z"])
+        #expect(request.all("x-own") == ["CN=api.example.com api.example.com"])
+    }
+
     @Test func aChainThatIsTooLongIsRefused() throws {
         let client = try TLSFixture.identities.client
         let gateway = try gateway(.required)

@@ -50,9 +50,11 @@ enum TLSFixture {
     }
 
     static func snapshot(
-        generation: UInt64 = 1, port: Int, origins: [Int], _ servers: [Server]
+        generation: UInt64 = 1, port: Int, origins: [Int], _ servers: [Server],
+        routing: (inout RouteSpec) -> Void = { _ in }
     ) throws -> Snapshot {
-        let plain = try GatewayFixture.snapshot(generation: generation, listeners: [port], origins: origins)
+        let plain = try GatewayFixture.snapshot(
+            generation: generation, listeners: [port], origins: origins, routing: routing)
         let routes = plain.listeners[0].hosts[0].plan
         let plans = servers.map { server in
             let hosts = (server.names + ["example.com"]).map { ListenerPlan.Host(pattern: $0, plan: routes) }
