@@ -120,6 +120,7 @@ final class ClusterCompiler {
     /// Takes in resources, whose Secrets secure connections.
     func adopt(secretsOf resources: ResourceSet) { security.take(resources) }
 
+    var certificateStatuses: [CertificateStatus] { security.statuses }
     var securityDiagnostics: [Diagnostic] { security.diagnostics }
 
     /// Takes over a registry; what changed in it decides what is looked at again.

@@ -14,7 +14,7 @@ package struct Compilation: Sendable {
     package let names: Set<String>
     /// When the same resources compile to something else: the end of a grace.
     package let nextDeadline: Double?
-    /// What servers of TLS show and trust.
+    /// What is shown and trusted in TLS, towards clients and endpoints.
     package var certificates: [CertificateStatus] = []
     /// Contexts of such servers made anew.
     package var madeContexts = 0
@@ -108,7 +108,7 @@ package final class Compiler {
             snapshot: snapshot, diagnostics: diagnostics, recompiledVirtualHosts: hosts.made - madeHosts,
             recompiledClusters: clusters.madePlans - madePlans, names: clusters.settleNames(),
             nextDeadline: [clusters.nextDeadline, list.grace.nextDeadline, dates].compactMap { $0 }.min(),
-            certificates: certificates.statuses, madeContexts: certificates.made - madeContexts)
+            certificates: CertificateStatus.joined(certificates.statuses, clusters.certificateStatuses), madeContexts: certificates.made - madeContexts)
     }
 
     private var diagnostics: [Diagnostic] {

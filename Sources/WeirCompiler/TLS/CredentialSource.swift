@@ -80,5 +80,24 @@ package struct CertificateStatus: Sendable, Hashable {
     /// Of what is in use.
     package let certificates: [CertificateFacts]
     /// The servers and rules that name it, sorted.
-    package let users: [String]
+    package private(set) var users: [String]
+
+    /// Those of two lists by name; what both have is one, with the users of both.
+    static func joined(_ some: [CertificateStatus], _ others: [CertificateStatus]) -> [CertificateStatus] {
+        if others.isEmpty { return some }
+        var all = Dictionary(some.map { ($0.source, $0) }) { first, _ in first }
+        for status in others {
+            var known = all[status.source] ?? status
+            known.users = Set(known.users + status.users).sorted()
+            all[status.source] = known
+        }
+        return all.values.sorted()
+    }
+}
+
+extension CertificateStatus: Comparable {
+    /// By name.
+    package static func < (left: CertificateStatus, right: CertificateStatus) -> Bool {
+        (left.source.name, left.source.kind.rawValue) < (right.source.name, right.source.kind.rawValue)
+    }
 }

@@ -52,23 +52,23 @@ final class CredentialStore {
         paths = []
     }
 
-    /// Forgets what was not asked for in this round; all the others by name.
-    func settle(atUnix now: Double) -> [CertificateStatus] {
+    /// Forgets what was not asked for in this round; all the others by name, their dates looked at if it is known when it is.
+    func settle(atUnix now: Double? = nil) -> [CertificateStatus] {
         let all = pairs.used.map { status($0, now) } + trusts.used.map { status($0, now) }
         pairs.dropUnused()
         trusts.dropUnused()
         files?.keep(paths, for: user)
-        return all.sorted { ($0.source.name, $0.source.kind.rawValue) < ($1.source.name, $1.source.kind.rawValue) }
+        return all.sorted()
     }
 
-    private func status<Value>(_ credential: Credential<Value>, _ now: Double) -> CertificateStatus {
+    private func status<Value>(_ credential: Credential<Value>, _ now: Double?) -> CertificateStatus {
         let state: CertificateStatus.State =
             switch credential.problem?.kind {
             case nil: .active
             case .missing: .missing
             case .broken: .broken
             }
-        let dates = credential.facts.lazy.compactMap { $0.problem(atUnix: now) }.first
+        let dates = now.flatMap { now in credential.facts.lazy.compactMap { $0.problem(atUnix: now) }.first }
         return CertificateStatus(
             source: credential.source, state: state, problem: credential.problem?.reason ?? dates,
             isInUse: credential.value != nil, certificates: credential.facts,

@@ -49,6 +49,8 @@ final class TLSClientCompiler {
     private var found: [Diagnostic] = []
     private var seen: Set<Diagnostic> = []
     private(set) var diagnostics: [Diagnostic] = []
+    /// What is shown to endpoints, and trusted of them.
+    private(set) var statuses: [CertificateStatus] = []
 
     init(options: CompilerOptions, files: (any ReferencedFiles)?) {
         self.options = options
@@ -82,8 +84,7 @@ final class TLSClientCompiler {
 
     /// Everyone has asked.
     func settle() {
-        // Dates are looked at where they are shown.
-        _ = credentials.settle(atUnix: 0)
+        statuses = credentials.settle()
         filesVersion = files?.version ?? 0
         isOutdated = false
         wasAsked = false

@@ -42,7 +42,7 @@ final class TLSServerCompiler {
             guard let secured = server.tls, secured.settings.endsTLS else { continue }
             served[place] = contexts(for: secured, &round)
         }
-        statuses = credentials.settle(atUnix: now ?? 0)
+        statuses = credentials.settle(atUnix: now)
         contexts = round.contexts
         formerContexts = round.formerContexts
         diagnostics = round.diagnostics
