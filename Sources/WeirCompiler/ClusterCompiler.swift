@@ -352,6 +352,7 @@ final class ClusterCompiler {
         if let milliseconds = policy.connectionPool?.idleTimeoutMilliseconds {
             spec.idleTimeoutMilliseconds = milliseconds
         }
+        spec.proxyHeader = policy.proxyProtocol.map { $0 == .v1 ? .v1 : .v2 }
         spec.speak(policy.connectionPool?.http, to: service.ports.first { $0.number == identity.port })
         return (spec, secure(&spec, id, policy.tls.flatMap { rule?.block($0, policy.tlsPlace, subset, service) }))
     }

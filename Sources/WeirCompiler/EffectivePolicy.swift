@@ -25,7 +25,9 @@ struct EffectivePolicy: Equatable {
         for (policy, isSubset) in [(policy, false), (subset, true)] {
             guard let policy else { continue }
             if let index = policy.portLevelSettings.firstIndex(where: { $0.port == port }) {
-                // What a port's entry leaves out falls to the defaults, not to the policy around it.
+                // What a port's entry leaves out falls to the defaults, not to the policy around it. What no entry can have
+                // is a subset's all the same.
+                if isSubset { lay(policy) }
                 take(policy.portLevelSettings[index])
                 tlsPlace = Place(isInSubset: isSubset, entry: index)
             } else {

@@ -68,3 +68,37 @@ import WeirConfig
         #expect(socket.publishedPlan === plan)
     }
 }
+
+/// The header that endpoints get.
+@Suite struct ProxyHeaderClusterTests {
+    private func version(_ policy: TrafficPolicy?, subset: TrafficPolicy? = nil) -> ProxyHeaderVersion? {
+        let effective = EffectivePolicy(policy, subset: subset, port: 80)
+        return effective.proxyProtocol.map { $0 == .v1 ? .v1 : .v2 }
+    }
+
+    private func policy(_ version: TrafficPolicy.ProxyProtocolVersion?, port: Int? = nil) -> TrafficPolicy {
+        var policy = TrafficPolicy()
+        policy.proxyProtocol = version
+        if let port {
+            var entry = TrafficPolicy.PortTrafficPolicy()
+            entry.port = port
+            policy.portLevelSettings = [entry]
+        }
+        return policy
+    }
+
+    @Test func aSubsetsVersionReplacesTheRules() {
+        #expect(version(policy(.v1)) == .v1)
+        #expect(version(policy(.v1), subset: policy(.v2)) == .v2)
+        #expect(version(policy(.v1), subset: policy(nil)) == .v1)
+        #expect(version(nil, subset: policy(.v2)) == .v2)
+        #expect(version(policy(nil)) == nil)
+    }
+
+    @Test func aPortOfTheRuleHasNoneAndThatOfASubsetKeepsIt() {
+        #expect(version(policy(.v1, port: 80)) == nil)
+        #expect(version(policy(.v1, port: 81)) == .v1)
+        #expect(version(policy(.v1), subset: policy(.v2, port: 80)) == .v2)
+        #expect(version(policy(.v1), subset: policy(nil, port: 80)) == .v1)
+    }
+}

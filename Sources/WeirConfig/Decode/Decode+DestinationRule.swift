@@ -51,7 +51,7 @@ extension TrafficPolicy {
         tls = blocks.tls
         portLevelSettings = fields.items("portLevelSettings").map(PortTrafficPolicy.init)
         tunnel = fields.unserved("tunnel", "connections are not tunnelled")?.mapping().map(Tunnel.init)
-        if var proxy = fields.unserved("proxyProtocol", "no PROXY header is sent")?.mapping() {
+        if var proxy = fields.mapping("proxyProtocol") {
             proxyProtocol = proxy.word("version", as: ProxyProtocolVersion.self) ?? .v1
             proxy.finish()
         }

@@ -46,6 +46,8 @@ class MessageSink {
     func receive(fromUpstream event: consuming MessageEvent) { Self.isAbstract() }
     /// The upstream's queue has room again after `isCongested`.
     func upstreamHasRoom() {}
+    /// Who the request comes from, for endpoints that are told in a PROXY protocol header.
+    var proxiedEnds: ProxiedEnds? { nil }
     /// The pooled connection turned out to be closed before it took a byte: the request goes over this one instead.
     func leaseMoved(to stream: Borrowed<ClientStream>) { Self.isAbstract() }
 
@@ -81,6 +83,8 @@ class ServerStream: MessageStream {
     var sentHeadBytes: Int { isAbstract() }
     /// Both ends of the client's connection as text, the client's first; asks the kernel once a connection.
     var addresses: (client: LogAddress?, own: LogAddress?) { (nil, nil) }
+    /// Our end of the client's connection; asks the kernel.
+    var ownAddress: EndpointAddress? { nil }
     /// The sink is done with this stream: the answer is complete, or was reset.
     func exchangeEnded() { isAbstract() }
 }
@@ -119,6 +123,12 @@ extension Borrowed where Object: ServerStream {
             var downstream = stream.downstream
             if let trusted = stream.trustedClient { trusted._withUnsafeGuaranteedRef { $0.correct(&downstream) } }
             return downstream
+        }
+    }
+    /// The connection's two ends, whoever the request is from.
+    var proxiedEnds: ProxiedEnds? {
+        with { stream in
+            stream.ownAddress.map { ProxiedEnds(client: stream.downstream.peer, own: $0) }
         }
     }
     var requestHead: RequestHead { with { $0.requestHead } }

@@ -335,6 +335,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         return currentHead
     }
 
+    override var ownAddress: EndpointAddress? { EndpointAddress(connection.localAddress) }
     override var addresses: (client: LogAddress?, own: LogAddress?) {
         (connection.peerText(client.peer), connection.localText)
     }

@@ -242,7 +242,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
             if pingAt == 0 { pingAt = loop.now + UInt64(http2.pingIntervalMilliseconds) * 1_000_000 }
             moment = pongUntil != 0 ? min(pongUntil, pingAt) : pingAt
         }
-        let idle = pool.endpoint.idleTimeoutMilliseconds
+        let idle = pool.idleMilliseconds
         if streams.isEmpty, idle > 0 { moment = min(moment, idleSince + UInt64(idle) * 1_000_000) }
         if moment == .max { connection.clearDeadline() } else { connection.setDeadline(moment) }
     }
@@ -253,7 +253,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         if pongUntil != 0, now >= pongUntil {
             return lost(ProxyError(source: .upstream, cause: .connectionClosed))
         }
-        let idle = pool.endpoint.idleTimeoutMilliseconds
+        let idle = pool.idleMilliseconds
         if streams.isEmpty, idle > 0, now >= idleSince + UInt64(idle) * 1_000_000 { return close() }
         if pingAt != 0, now >= pingAt {
             pingAt = now + UInt64(http2.pingIntervalMilliseconds) * 1_000_000

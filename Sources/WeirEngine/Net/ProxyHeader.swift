@@ -48,7 +48,7 @@ struct ProxyHeaderReader {
     }
 
     private static let v1Start = StaticString("PROXY ")
-    private static let v2Start: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10]
+    static let v2Signature: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10]
     private static let v2HeadBytes = 16
 
     private var state = State.signature
@@ -72,7 +72,7 @@ struct ProxyHeaderReader {
     private mutating func step(_ bytes: UnsafeRawBufferPointer) -> (used: Int, outcome: Outcome) {
         switch state {
         case .signature:
-            state = bytes[0] == Self.v2Start[0] ? .v2 : .v1
+            state = bytes[0] == Self.v2Signature[0] ? .v2 : .v1
             return (0, .more)
         case .v1:
             return takeLine(bytes)
@@ -95,8 +95,8 @@ struct ProxyHeaderReader {
         let used = min(count - kept.count, bytes.count)
         kept.append(contentsOf: bytes[..<used])
         if case .v2 = state {
-            let known = min(kept.count, Self.v2Start.count)
-            guard kept[..<known] == Self.v2Start[..<known] else { return (used, .refused) }
+            let known = min(kept.count, Self.v2Signature.count)
+            guard kept[..<known] == Self.v2Signature[..<known] else { return (used, .refused) }
         }
         return (used, kept.count == count ? go(&self) : .more)
     }

@@ -47,6 +47,8 @@ final class Exchange: MessageSink {
         if let trustedClient { stream.with { $0.trustedClient = Unmanaged.passUnretained(trustedClient) } }
     }
 
+    override var proxiedEnds: ProxiedEnds? { stream?.proxiedEnds }
+
     // MARK: From the client
 
     override func receive(fromDownstream event: consuming MessageEvent) {

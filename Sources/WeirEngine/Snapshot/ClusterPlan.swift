@@ -28,6 +28,8 @@ package struct ClusterSpec: Sendable, Hashable {
     package var httpVersion = UpstreamProtocol.http1
     /// `nil` = connections are not secured.
     package var tls: TLSClientSpec?
+    /// Each connection begins with a PROXY protocol header that names its client; `nil` = none does.
+    package var proxyHeader: ProxyHeaderVersion?
     /// Why no connection can be made as the configuration asks; requests are answered with an error that says so.
     package var transportProblem: String?
     /// Requests at a time on one HTTP/2 connection, as far as the endpoint takes them.
@@ -144,7 +146,7 @@ package final class ClusterPlan: @unchecked Sendable {
         precondition(spec.tls == tls?.spec, "a cluster with the TLS of another")
         self.id = id
         self.spec = spec
-        transport = TransportPlan(httpVersion: spec.httpVersion, tls: tls)
+        transport = TransportPlan(httpVersion: spec.httpVersion, tls: tls, proxyHeader: spec.proxyHeader)
         transportProblem = spec.transportProblem.map { Array($0.utf8) }
         http2 = HTTP2Plan(
             maxConcurrentStreams: spec.maxConcurrentStreams, pingIntervalMilliseconds: spec.pingIntervalMilliseconds,

@@ -174,6 +174,31 @@ struct EndpointAddress: Equatable {
     }
 }
 
+/// As bytes, for keys and for other programs.
+extension EndpointAddress {
+    /// A number that differs between two addresses, but for collisions.
+    func hash(seed: UInt64) -> UInt64 {
+        guard family != .unix else { return XXHash64.hash(path, seed: seed) }
+        let parts = (high, low, UInt64(port))
+        return withUnsafeBytes(of: parts) { XXHash64.hash($0, seed: seed) }
+    }
+
+    /// Writes the address alone in network byte order; returns its length, 0 for a unix socket.
+    func writeBytes(into out: UnsafeMutablePointer<UInt8>) -> Int {
+        let length =
+            switch family {
+            case .unix: 0
+            case .ipv4: 4
+            case .ipv6: 16
+            }
+        let parts = (high, low)
+        withUnsafeBytes(of: parts) {
+            out.update(from: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: length)
+        }
+        return length
+    }
+}
+
 /// As text, without a String: for the access log.
 extension EndpointAddress {
     /// Writes the address alone; returns its length, 0 for a unix socket.

@@ -8,22 +8,26 @@ extension ConnectionPool {
     /// What it is made with; `nil` when that cannot be had.
     ///
     /// Where the configuration writes no name to ask for, none is asked for or expected: bytes name no host.
-    private var streamTransport: Transport? {
+    private func streamTransport(_ ends: ProxiedEnds?) -> Transport? {
         guard transportProblem == nil else { return nil }
-        guard let tls = transportPlan.tls else { return .plain }
-        return .layered(
+        let tls = transportPlan.tls.map { contexts in
             TLSClientLayer(
-                contexts: tls, worker: host.workerIndex, serverName: tls.spec.serverName.map { Array($0.utf8) },
-                offering: "", sessions: TLSSessionSlot(), loop: host.loop))
+                contexts: contexts, worker: host.workerIndex,
+                serverName: contexts.spec.serverName.map { Array($0.utf8) },
+                offering: "", sessions: TLSSessionSlot(), loop: host.loop)
+        }
+        return transportPlan.transport(over: tls, ends)
     }
 
     /// Opens one, which whoever asks for it owns and counts; with code 0 there are as many as there may be.
-    func openStream() -> Result<StreamSocket, SocketError> {
+    ///
+    /// `ends`: the client's connection, for endpoints that are told of it.
+    func openStream(_ ends: ProxiedEnds?) -> Result<StreamSocket, SocketError> {
         guard host.hasRoomForUpstream() else {
             host.overflowCount += 1
             return .failure(SocketError(operation: "connect", code: 0))
         }
-        guard let transport = streamTransport else {
+        guard let transport = streamTransport(ends) else {
             return .failure(SocketError(operation: "connect", code: ProxyError.transportFailed))
         }
         host.connectCount += 1

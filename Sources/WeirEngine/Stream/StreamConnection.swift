@@ -69,7 +69,8 @@ final class StreamConnection: DrainableConnection {
             endpoint.requestBegan()
             self.endpoint = Borrowed(endpoint)
             record.workload = endpoint.workload
-            return endpoint.pool.openStream()
+            let wantsEnds = endpoint.pool.transportPlan.proxyHeader != nil
+            return endpoint.pool.openStream(wantsEnds ? ends : nil)
         }
         switch opened {
         case .failure(let error):
@@ -89,6 +90,11 @@ final class StreamConnection: DrainableConnection {
         series = host.streamSeries(record)
         down.startReading()
         setDeadline()
+    }
+
+    /// The client's connection, as an endpoint may be told of it.
+    private var ends: ProxiedEnds? {
+        EndpointAddress(down.localAddress).map { ProxiedEnds(client: client.peer, own: $0) }
     }
 
     /// There is nowhere to go.

@@ -69,7 +69,6 @@ import WeirConfig
         policy("loadBalancer.warmupDurationSecs", "1s"),
         policy("outlierDetection", "{}"),
         policy("tunnel", "{targetHost: a.b, targetPort: 80}"),
-        policy("proxyProtocol", "{version: V2}"),
         policy("retryBudget", "{percent: 10}"),
         policy("connectionPool.tcp.maxConnections", "1"),
         policy("connectionPool.tcp.maxConnectionDuration", "1s"),

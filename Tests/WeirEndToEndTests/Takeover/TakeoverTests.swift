@@ -4,54 +4,26 @@ import WeirTestSupport
 
 /// One process after the other at the same ports: the program as an operator runs it, replaced while it serves.
 @Suite struct TakeoverTests {
-    private static let program = ChildProcess.built("weir")
-
-    private let directory: TemporaryDirectory
-    /// Of the process that serves first.
-    private let config: TemporaryDirectory
+    private let scene: TakeoverScene
     private let origin: EchoOrigin
-    /// Gateway port 80, Gateway port 81, and the health server's.
-    private let ports: [Int]
 
     init() throws {
-        directory = try TemporaryDirectory()
-        config = try TemporaryDirectory()
         origin = try EchoOrigin()
-        ports = try (0..<3).map { _ in try TestPort.free() }
-        try configure(config)
+        scene = try TakeoverScene(Self.documents(origin))
     }
 
-    private var path: String { directory.path("takeover.sock") }
-
-    private func configure(_ directory: TemporaryDirectory, ports: [Int] = [80]) throws {
-        try directory.replace(
-            "all.yaml",
-            [
-                Documents.gateway(ports: ports), Documents.virtualService("routes", hosts: ["*"], to: "origin"),
-                Documents.serviceEntry("origin", ports: [origin.port]),
-            ].asFile)
+    private static func documents(_ origin: EchoOrigin, ports: [Int] = [80]) -> [String] {
+        [
+            Documents.gateway(ports: ports), Documents.virtualService("routes", hosts: ["*"], to: "origin"),
+            Documents.serviceEntry("origin", ports: [origin.port]),
+        ]
     }
 
-    private func start(
-        workers: Int = 2, config other: TemporaryDirectory? = nil, options: [String] = []
-    ) throws -> ChildProcess {
-        try ChildProcess(
-            Self.program,
-            [
-                "serve", "--config", (other ?? config).path, "--takeover", path, "--workers", "\(workers)",
-                "--admin", "127.0.0.1:0", "--health", "127.0.0.1:\(ports[2])", "--metrics", "off",
-                "--listen-map", "80=\(ports[0])", "--listen-map", "81=\(ports[1])", "--bind", "127.0.0.1",
-            ] + options)
-    }
-
-    /// Starts a process that is ready for a successor.
-    private func serve(workers: Int = 2, options: [String] = []) throws -> ChildProcess {
-        let process = try start(workers: workers, options: options)
-        try eventually("a successor can take over:\n\(process.errors)", seconds: 60) {
-            try #require(process.exitStatus() == nil, "\(process.errors)")
-            return process.errors.contains("a successor can take over")
-        }
-        return process
+    /// Another configuration, so that the process before keeps its own.
+    private func directory(ports: [Int]) throws -> TemporaryDirectory {
+        let directory = try TemporaryDirectory()
+        try directory.write("all.yaml", Self.documents(origin, ports: ports).asFile)
+        return directory
     }
 
     private func get(_ port: Int, _ target: String = "/") throws -> TestMessage {
@@ -66,24 +38,20 @@ import WeirTestSupport
 
     /// More workers, fewer, and numbers that do not divide each other.
     @Test func noRequestFailsWhileProcessesFollowEachOther() throws {
-        var process = try serve(workers: 2)
-        let load = RestartLoad(clients: 8, port: ports[0])
+        var process = try scene.serve(workers: 2)
+        let load = RestartLoad(clients: 8, port: try scene.port())
         try load.goesOn()
         for workers in [3, 1, 4, 2, 2] {
-            let successor = try serve(workers: workers)
-            #expect(successor.errors.contains("taken over"))
-            #expect(try process.end() == 0, "\(process.errors)")
-            #expect(process.errors.contains("another process has taken over") || process.errors.contains("taken over"))
+            process = try scene.replace(process, workers: workers)
             try load.goesOn()
-            process = successor
         }
         try load.end()
     }
 
     @Test func readinessNeverFails() throws {
-        let first = try serve()
+        let first = try scene.serve()
         let isDone = TestSignal()
-        let port = ports[2]
+        let port = scene.health
         let probes = TestCrew(2) { _ in
             while !isDone.isRaised {
                 var client = try TestClient(port: port)
@@ -91,9 +59,9 @@ import WeirTestSupport
                 guard answer.status == 200 else { throw TestSocketError(description: answer.text) }
             }
         }
-        let second = try serve()
+        let second = try scene.serve()
         #expect(try first.end() == 0)
-        let third = try serve()
+        let third = try scene.serve()
         #expect(try second.end() == 0)
         isDone.raise()
         try probes.join()
@@ -102,9 +70,9 @@ import WeirTestSupport
     }
 
     @Test func theAdminServerKeepsThePortItPicked() throws {
-        let first = try serve()
+        let first = try scene.serve()
         let port = try adminPort(first)
-        let second = try serve()
+        let second = try scene.serve()
         #expect(try first.end() == 0)
         #expect(try adminPort(second) == port)
         #expect(try get(port, "/ready").status == 200)
@@ -112,62 +80,59 @@ import WeirTestSupport
 
     @Test func aRequestUnderWayIsFinishedByTheProcessBefore() throws {
         let slow = try SlowOrigin()
-        try config.replace(
+        try scene.config.replace(
             "all.yaml",
             [
                 Documents.gateway(), Documents.virtualService("routes", hosts: ["*"], to: "slow"),
                 Documents.serviceEntry("slow", ports: [slow.port]),
             ].asFile)
-        let first = try serve()
-        var client = try TestClient(port: ports[0])
+        let first = try scene.serve()
+        var client = try TestClient(port: scene.port())
         try client.socket.send("GET \(SlowOrigin.Target.beforeHead) HTTP/1.1\r\nHost: example.com\r\n\r\n")
         try slow.hasBegun.wait("the request is in flight")
-        let second = try serve()
+        let second = try scene.serve()
         #expect(first.exitStatus() == nil)
         slow.finish()
         let answer = try client.response()
         #expect(answer.text == SlowOrigin.Target.body && answer["connection"] == "close")
         #expect(try first.end() == 0)
-        #expect(try get(ports[0], "/after").text == "/after")
+        #expect(try scene.get(80, "/after").text == "/after")
         second.signal(SIGTERM)
         #expect(try second.end() == 0)
     }
 
     @Test func portsComeAndGoWithTheNewConfiguration() throws {
-        try configure(config, ports: [80, 81])
-        let first = try serve()
-        #expect(try get(ports[1]).status == 200)
-        // Another directory, so that the process before keeps its ports.
-        let next = try TemporaryDirectory()
-        try configure(next, ports: [81, 82])
+        try scene.config.replace("all.yaml", Self.documents(origin, ports: [80, 81]).asFile)
+        let first = try scene.serve()
+        #expect(try scene.get(81).status == 200)
+        let next = try directory(ports: [81, 82])
         let fresh = try TestPort.free()
-        let second = try start(config: next, options: ["--listen-map", "82=\(fresh)"])
+        let second = try scene.start(config: next, options: ["--listen-map", "82=\(fresh)"])
         #expect(try first.end() == 0)
-        #expect(try get(ports[1]).status == 200)
+        #expect(try scene.get(81).status == 200)
         #expect(try get(fresh).status == 200)
-        try eventually("nobody listens where no Gateway is") { TestPort.isFree(ports[0]) }
+        try eventually("nobody listens where no Gateway is") { try TestPort.isFree(scene.port()) }
         second.signal(SIGTERM)
         #expect(try second.end() == 0)
     }
 
     @Test func aSuccessorThatCannotServeChangesNothing() throws {
-        let first = try serve()
-        let load = RestartLoad(clients: 4, port: ports[0])
+        let first = try scene.serve()
+        let load = RestartLoad(clients: 4, port: try scene.port())
         let bad = try TemporaryDirectory()
         try bad.write("all.yaml", "kind: [unclosed")
-        let broken = try start(config: bad)
+        let broken = try scene.start(config: bad)
         #expect(try broken.end() == 78, "\(broken.errors)")
         try load.goesOn()
         // A port that somebody else has.
         let holder = try PortHolder()
-        let other = try TemporaryDirectory()
-        try configure(other, ports: [80, 90])
-        let busy = try start(config: other, options: ["--listen-map", "90=\(holder.port)"])
+        let other = try directory(ports: [80, 90])
+        let busy = try scene.start(config: other, options: ["--listen-map", "90=\(holder.port)"])
         #expect(try busy.end() == 1, "\(busy.errors)")
         #expect(busy.errors.contains("\(holder.port)"))
         try load.goesOn()
         #expect(first.exitStatus() == nil)
-        let second = try serve(workers: 1)
+        let second = try scene.serve(workers: 1)
         #expect(try first.end() == 0)
         try load.goesOn()
         try load.end()
@@ -176,40 +141,35 @@ import WeirTestSupport
     }
 
     @Test func aProcessThatEndsTakesItsSocketAlongAndOneThatWasKilledIsReplaced() throws {
-        let first = try serve()
+        let first = try scene.serve()
         first.signal(SIGTERM)
         #expect(try first.end() == 0)
-        #expect(access(path, F_OK) != 0)
-        let second = try serve()
+        #expect(access(scene.path, F_OK) != 0)
+        let second = try scene.serve()
         second.signal(SIGKILL)
         #expect(try second.end() == -SIGKILL)
-        #expect(access(path, F_OK) == 0)
-        let third = try serve()
-        #expect(try get(ports[0]).status == 200)
+        #expect(access(scene.path, F_OK) == 0)
+        let third = try scene.serve()
+        #expect(try scene.get().status == 200)
         third.signal(SIGTERM)
         #expect(try third.end() == 0)
     }
 
     @Test func theSocketIsForItsOwnUserAlone() throws {
-        let process = try serve()
+        let process = try scene.serve()
         var info = stat()
-        #expect(stat(path, &info) == 0 && info.st_mode & 0o777 == 0o600)
+        #expect(stat(scene.path, &info) == 0 && info.st_mode & 0o777 == 0o600)
         process.signal(SIGTERM)
         #expect(try process.end() == 0)
     }
 
     @Test func aPathThatCannotBeUsedIsToldAtTheStart() throws {
-        try directory.write("takeover.sock", "precious")
-        let foreign = try start()
+        try scene.directory.write("takeover.sock", "precious")
+        let foreign = try scene.start()
         #expect(try foreign.end() == 1)
-        #expect(foreign.errors.contains("\(path) is there and is no socket"), "\(foreign.errors)")
-        try directory.remove("takeover.sock")
-        let lost = try ChildProcess(
-            Self.program,
-            [
-                "serve", "--config", config.path, "--takeover", directory.path("none/takeover.sock"),
-                "--admin", "127.0.0.1:0", "--health", "off", "--metrics", "off", "--listen-map", "80=\(ports[0])",
-            ])
+        #expect(foreign.errors.contains("\(scene.path) is there and is no socket"), "\(foreign.errors)")
+        try scene.directory.remove("takeover.sock")
+        let lost = try scene.start(options: ["--takeover", scene.directory.path("none/takeover.sock")])
         #expect(try lost.end() == 1)
         #expect(lost.errors.contains("does not exist"), "\(lost.errors)")
     }

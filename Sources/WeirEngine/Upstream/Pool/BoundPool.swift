@@ -4,6 +4,8 @@ struct ConnectionBinding {
     var isHTTP2 = false
     /// The name asked for in TLS (SNI) and expected of the certificate, where that depends on the request.
     var serverName = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Whom the endpoint is told of in a PROXY protocol header; `nil` where it is told of nobody.
+    var ends: ProxiedEnds?
 }
 
 /// The connections of one worker to one endpoint that are bound to the same things.
@@ -11,6 +13,9 @@ struct ConnectionBinding {
 /// Loop thread only. Owned by the endpoint's pool, which it keeps while it has connections: they may outlast the
 /// endpoint's place in the configuration.
 class BoundPool {
+    /// How long a connection that one client alone may use waits for its next request.
+    static let boundIdleMilliseconds = 10_000
+
     final let host: ServerHost
     /// Outlives this; see `keep`.
     final unowned(unsafe) let endpoint: ConnectionPool
@@ -21,6 +26,8 @@ class BoundPool {
     /// Lower case where it comes from a request.
     final let serverName: [UInt8]
     final let isHTTP2: Bool
+    /// The one client's connection whose requests these are for; `nil` = everybody's.
+    final let ends: ProxiedEnds?
     private let sessions = TLSSessionSlot()
     private var keeper: ConnectionPool?
     /// Nothing is leased any more: finish what runs, keep nothing.
@@ -33,11 +40,21 @@ class BoundPool {
         plan = endpoint.transportPlan
         serverName = plan.tls?.spec.serverName.map { Array($0.utf8) } ?? Array(binding.serverName)
         isHTTP2 = binding.isHTTP2
+        ends = binding.ends
+    }
+
+    /// How long a connection may wait for a request; 0 = for ever.
+    ///
+    /// The client that it is bound to may be gone, which nobody tells.
+    final var idleMilliseconds: Int {
+        let idle = endpoint.idleTimeoutMilliseconds
+        guard ends != nil else { return idle }
+        return idle == 0 ? Self.boundIdleMilliseconds : min(idle, Self.boundIdleMilliseconds)
     }
 
     /// Whether connections of these bindings are in here.
     final func serves(_ binding: ConnectionBinding) -> Bool {
-        guard isHTTP2 == binding.isHTTP2 else { return false }
+        guard isHTTP2 == binding.isHTTP2, ends == binding.ends else { return false }
         guard plan.namesRequests else { return true }
         return serverName.withUnsafeBytes { $0.elementsEqual(binding.serverName) }
     }
@@ -76,11 +93,12 @@ class BoundPool {
     }
 
     private var transport: Transport {
-        guard let tls = plan.tls else { return .plain }
-        return .layered(
+        let tls = plan.tls.map { contexts in
             TLSClientLayer(
-                contexts: tls, worker: host.workerIndex, serverName: serverName,
-                offering: isHTTP2 ? "\u{2}h2" : "\u{8}http/1.1", sessions: sessions, loop: host.loop))
+                contexts: contexts, worker: host.workerIndex, serverName: serverName,
+                offering: isHTTP2 ? "\u{2}h2" : "\u{8}http/1.1", sessions: sessions, loop: host.loop)
+        }
+        return plan.transport(over: tls, ends)
     }
 
     /// A connection has closed; `isEmpty`: it was the last one.
@@ -104,14 +122,22 @@ class BoundPool {
 struct TransportPlan {
     let httpVersion: UpstreamProtocol
     let tls: TLSClientContexts?
+    /// Every connection begins with a header that names its client.
+    var proxyHeader: ProxyHeaderVersion?
 
     /// What a connection is good for depends on the request it was opened for.
     var namesRequests: Bool { tls?.spec.namesRequests ?? false }
     /// Every request may use every connection.
-    var isUniform: Bool { httpVersion != .asClient && !namesRequests }
+    var isUniform: Bool { httpVersion != .asClient && !namesRequests && proxyHeader == nil }
 
     /// Whether connections made with the one serve under the other as well.
     func isInterchangeable(with other: TransportPlan) -> Bool {
-        httpVersion == other.httpVersion && tls?.spec == other.tls?.spec
+        httpVersion == other.httpVersion && tls?.spec == other.tls?.spec && proxyHeader == other.proxyHeader
+    }
+
+    /// What a new connection is made with: `layer`, behind the header where there is one.
+    func transport(over layer: TransportLayer?, _ ends: ProxiedEnds?) -> Transport {
+        if let proxyHeader { return .layered(ProxyHeaderSender(ends ?? .unknown, proxyHeader, next: layer)) }
+        return layer.map { .layered($0) } ?? .plain
     }
 }

@@ -104,10 +104,13 @@ class ConnectionPool {
             failureText = problem
             return nil
         }
-        return pool(for: head).lease(for: head, to: holder)
+        let pool = pool(for: head, holder)
+        if let stream = pool.lease(for: head, to: holder) { return stream }
+        if pool.connectionCount == 0 { emptied(pool) }
+        return nil
     }
 
-    private func pool(for head: RequestHead) -> BoundPool {
+    private func pool(for head: RequestHead, _ holder: Borrowed<MessageSink>) -> BoundPool {
         let transport = plan.transport
         var binding = ConnectionBinding()
         switch transport.httpVersion {
@@ -115,10 +118,16 @@ class ConnectionPool {
         case .http2: binding.isHTTP2 = true
         case .asClient: binding.isHTTP2 = head.version == .http2
         }
-        guard transport.namesRequests else { return pool(for: binding, hash: 0) }
+        var clientHash: UInt64 = 0
+        if transport.proxyHeader != nil {
+            let ends = holder.with { $0.proxiedEnds } ?? .unknown
+            binding.ends = ends
+            clientHash = ends.hash(seed: seed)
+        }
+        guard transport.namesRequests else { return pool(for: binding, hash: clientHash) }
         return ServerNames.withRequested(head) { name in
             binding.serverName = name
-            return pool(for: binding, hash: XXHash64.hash(name, seed: seed))
+            return pool(for: binding, hash: XXHash64.hash(name, seed: seed) ^ clientHash)
         }
     }
 
@@ -151,7 +160,10 @@ class ConnectionPool {
     /// The last connection of a pool has closed.
     final func emptied(_ pool: BoundPool) {
         former.removeAll { $0 === pool }
-        guard pool.key != 0, pools[pool.key] === pool, pools.count > Self.maxEmptyPools else { return }
+        // What one client alone may use is of no use to the next; other empty pools keep their TLS sessions.
+        guard pool.key != 0, pools[pool.key] === pool, pools.count > Self.maxEmptyPools || pool.ends != nil else {
+            return
+        }
         host.loop.releaseLater(pool)
         pools[pool.key] = nil
     }

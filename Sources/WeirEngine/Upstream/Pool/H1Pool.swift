@@ -61,7 +61,7 @@ final class H1Pool: BoundPool {
         guard !isDraining, endpoint.hasRoomForIdle(beside: idle.count) else { return connection.close() }
         connection.poolIndex = idle.count
         idle.append(Unmanaged.passUnretained(connection))
-        connection.park(milliseconds: endpoint.idleTimeoutMilliseconds)
+        connection.park(milliseconds: idleMilliseconds)
     }
 
     /// A connection has closed.
