@@ -12,6 +12,8 @@ extension H1ServerConnection {
     /// Hands the connection over, with all that has come.
     func becomeHTTP2(_ received: consuming ByteSlice) {
         isClosed = true
+        // The host lets go of it for its successor.
+        host.loop.releaseLater(self)
         giveHeadBack()
         let socket = HandledConnection<H2ServerConnection>(loop: host.loop, adopting: connection.release())
         var downstream = client
@@ -20,7 +22,6 @@ extension H1ServerConnection {
         if downstream.remote != nil { downstream.remote = socket.peerText(downstream.peer) }
         let successor = H2ServerConnection(
             host: host, connection: socket, downstream: downstream, replacing: self)
-        host.loop.releaseLater(self)
         successor.received(received)
     }
 }
