@@ -108,7 +108,8 @@ package final class Compiler {
             snapshot: snapshot, diagnostics: diagnostics, recompiledVirtualHosts: hosts.made - madeHosts,
             recompiledClusters: clusters.madePlans - madePlans, names: clusters.settleNames(),
             nextDeadline: [clusters.nextDeadline, list.grace.nextDeadline, dates].compactMap { $0 }.min(),
-            certificates: CertificateStatus.joined(certificates.statuses, clusters.certificateStatuses), madeContexts: certificates.made - madeContexts)
+            certificates: CertificateStatus.joined(certificates.statuses, clusters.certificateStatuses),
+            madeContexts: certificates.made - madeContexts)
     }
 
     private var diagnostics: [Diagnostic] {

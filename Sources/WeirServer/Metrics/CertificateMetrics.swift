@@ -8,7 +8,7 @@ struct CertificateMetrics {
     func write(into text: inout MetricText) {
         text.family(
             "weir_certificates", .gauge,
-            "Certificate chains and CAs that servers name, by the status of their present edition.")
+            "Certificate chains and CAs that servers and rules name, by the status of their present edition.")
         for state in CertificateStatus.State.allCases {
             let count = certificates.count { $0.state == state }
             text.sample("weir_certificates", [("status", state.rawValue.lowercased())], Double(count))
