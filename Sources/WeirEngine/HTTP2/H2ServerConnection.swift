@@ -48,6 +48,8 @@ final class H2ServerConnection: H2Session, ConnectionHandler, DrainableConnectio
         if host.isDraining { drain() }
     }
 
+    var ownAddress: EndpointAddress? { EndpointAddress(connection.localAddress) }
+
     var addresses: (client: LogAddress?, own: LogAddress?) {
         (connection.peerText(downstream.peer), connection.localText)
     }

@@ -168,6 +168,8 @@ final class H2ServerStream: ServerStream {
         return head
     }
 
+    override var ownAddress: EndpointAddress? { connection?.with { $0.ownAddress } }
+
     override var addresses: (client: LogAddress?, own: LogAddress?) {
         connection?.with { $0.addresses } ?? (nil, nil)
     }

@@ -118,4 +118,17 @@ import WeirTestSupport
         #expect(endpoint.lines == [line(client, gateway), "GET /plain HTTP/1.1"])
         #expect(endpoint.origin.acceptedConnections == 2)
     }
+
+    @Test func clientsThatSpeakHTTP2AreNamedToo() throws {
+        let endpoint = try Endpoint()
+        let gateway = try gateway(endpoint)
+        let outcome = try Tool("curl").run([
+            "-sS", "--http2-prior-knowledge", "-H", "host: example.com", "http://127.0.0.1:\(gateway.port)/[1-3]",
+        ])
+        #expect(outcome.status == 0 && outcome.output == "okokok", "\(outcome)")
+        #expect(endpoint.lines.count == 3)
+        #expect(endpoint.lines[0].hasPrefix("PROXY TCP4 127.0.0.1 127.0.0.1 "))
+        #expect(endpoint.lines[0].hasSuffix(" \(gateway.port)"))
+        #expect(endpoint.lines[1...] == ["GET /2 HTTP/1.1", "GET /3 HTTP/1.1"])
+    }
 }
