@@ -33,7 +33,7 @@ package struct ClusterSpec: Sendable, Hashable {
     /// Why no connection can be made as the configuration asks; requests are answered with an error that says so.
     package var transportProblem: String?
     /// Requests at a time on one HTTP/2 connection, as far as the endpoint takes them.
-    package var maxConcurrentStreams = HTTP2Plan.maxConcurrentStreams
+    package var maxConcurrentStreams = HTTP2Plan.mostStreams
     /// How often a quiet HTTP/2 connection is asked whether it is there, and for how long an answer is waited for; 0 = never.
     package var pingIntervalMilliseconds = 0
     package var pingTimeoutMilliseconds = 0
@@ -71,7 +71,7 @@ package enum UpstreamProtocol: UInt8, Sendable, Hashable {
 /// How HTTP/2 connections to endpoints are used.
 package struct HTTP2Plan: Sendable {
     /// Requests at a time on one connection where the configuration says nothing.
-    package static let maxConcurrentStreams = 1024
+    package static let mostStreams = 1024
 
     let maxConcurrentStreams: Int
     /// See `ClusterSpec.pingIntervalMilliseconds`.

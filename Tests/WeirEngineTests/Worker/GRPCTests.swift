@@ -22,7 +22,8 @@ import Testing
             head.isGRPC = !head.isGRPCWeb
         }
         stream.grant(.max / 2)
-        return (connection, stream, try #require(try #require(worker.pools.last).streams.last))
+        let pool = try #require(worker.pools.last)
+        return (connection, stream, try #require(pool.streams.last))
     }
 
     private static func body(_ connection: MemoryServerConnection) -> [UInt8] {
@@ -132,7 +133,8 @@ import Testing
             $0.framing = .none
         }
         stream.grant(.max / 2)
-        let upstream = try #require(try #require(worker.pools.last).streams.last)
+        let pool = try #require(worker.pools.last)
+        let upstream = try #require(pool.streams.last)
         _ = stream.data([1, 2, 3])
         stream.clientEnded()
         #expect(upstream.received.isEmpty && !upstream.gotEnd && stream.isPaused)
@@ -151,7 +153,8 @@ import Testing
             $0.wantsUpgrade = true
             $0.framing = .none
         }
-        let upstream = try #require(try #require(worker.pools.last).streams.last)
+        let pool = try #require(worker.pools.last)
+        let upstream = try #require(pool.streams.last)
         _ = stream.data([1, 2, 3])
         upstream.answer(status: 403)
         _ = stream.data([4])
@@ -166,7 +169,8 @@ import Testing
             $0.wantsUpgrade = true
             $0.framing = .none
         }
-        let upstream = try #require(try #require(worker.pools.last).streams.last)
+        let pool = try #require(worker.pools.last)
+        let upstream = try #require(pool.streams.last)
         let piece = [UInt8](repeating: 1, count: 32 * 1024)
         for _ in 0...(ReplayBuffer.maxBytes / piece.count) { _ = stream.data(piece) }
         #expect(stream.ended && upstream.isCancelled && worker.replayBytes == 0)

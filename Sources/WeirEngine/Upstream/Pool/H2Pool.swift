@@ -69,7 +69,7 @@ final class H2Pool: BoundPool {
     // MARK: From the connections
 
     /// An endpoint has said how many requests it takes on a connection.
-    func settled(maxStreams: Int) { expectedStreams = min(max(maxStreams, 1), HTTP2Plan.maxConcurrentStreams) }
+    func settled(maxStreams: Int) { expectedStreams = min(max(maxStreams, 1), HTTP2Plan.mostStreams) }
 
     /// Whether a connection has room for a request is another now than it was.
     func roomChanged(of connection: H2ClientConnection, hasRoom: Bool) {
