@@ -354,7 +354,9 @@ final class ClusterCompiler {
         }
         spec.proxyHeader = policy.proxyProtocol.map { $0 == .v1 ? .v1 : .v2 }
         spec.speak(policy.connectionPool?.http, to: service.ports.first { $0.number == identity.port })
-        return (spec, secure(&spec, id, policy.tls.flatMap { rule?.block($0, policy.tlsPlace, subset, service) }))
+        // First: what it settles is part of the spec.
+        let contexts = secure(&spec, id, policy.tls.flatMap { rule?.block($0, policy.tlsPlace, subset, service) })
+        return (spec, contexts)
     }
 
     private func secure(_ spec: inout ClusterSpec, _ id: Int, _ block: ClientTLSBlock?) -> TLSClientContexts? {
