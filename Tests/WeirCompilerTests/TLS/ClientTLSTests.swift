@@ -38,7 +38,7 @@ import WeirEngine
     }
 
     private func compile(
-        _ compiler: Compiler, _ targets: [String] = ["alpha"], entry: Resource = F.entry("alpha"),
+        _ compiler: Compiler, to targets: [String] = ["alpha"], entry: Resource = F.entry("alpha"),
         _ resources: [Resource]
     ) -> Compilation {
         let rules = targets.enumerated().map { F.rule([F.match(exact: "/\($0.offset)")], to: $0.element) }
@@ -169,7 +169,7 @@ import WeirEngine
             "alpha", host: "alpha", subsets: [F.subset("v0"), subset],
             policy: Self.policy(Self.settings(.disable), ports: [80: missing]))
         let result = compile(
-            Compiler(options: CompilerOptions(workers: 1), files: FakeFiles()), ["alpha", "alpha/v1"], [rule])
+            Compiler(options: CompilerOptions(workers: 1), files: FakeFiles()), to: ["alpha", "alpha/v1"], [rule])
         #expect(
             result.findings.sorted() == [
                 "IST0101 alpha spec.subsets[1].trafficPolicy.portLevelSettings[0].tls.caCertificates alpha.yaml:80",
