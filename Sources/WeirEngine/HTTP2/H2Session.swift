@@ -120,11 +120,13 @@ class H2Session {
         if taken < 0 { judge(taken) }
     }
 
-    /// Frames that bring nothing on are paid for.
+    /// Frames that bring nothing on are paid for; nghttp2 passes over priorities, also of no stream (RFC 9113 section 6.3).
     private final func isWelcome(_ frame: H2FrameScanner.Header) -> Bool {
-        let isBody = UInt32(frame.type) == NGHTTP2_DATA.rawValue && frame.length > 0
-        if isBody || UInt32(frame.type) == NGHTTP2_HEADERS.rawValue || idleFrames.spend(now: loop.now) { return true }
-        fail(.enhanceYourCalm)
+        let type = UInt32(frame.type)
+        if type == NGHTTP2_HEADERS.rawValue || (type == NGHTTP2_DATA.rawValue && frame.length > 0) { return true }
+        let isMisplaced = type == NGHTTP2_PRIORITY.rawValue && frame.stream == 0
+        if !isMisplaced, idleFrames.spend(now: loop.now) { return true }
+        fail(isMisplaced ? .protocolError : .enhanceYourCalm)
         return false
     }
 

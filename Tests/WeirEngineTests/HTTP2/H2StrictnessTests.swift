@@ -73,6 +73,13 @@ import WeirTestSupport
         try talk.awaitExchanges(0)
     }
 
+    /// Although priorities are looked at nowhere else.
+    @Test func aPriorityOfNoStreamIsAConnectionError() throws {
+        let talk = try H2Conversation()
+        try talk.send(Frame(Frame.priority, stream: 0, [0, 0, 0, 0, 0]))
+        #expect(try talk.connectionError() == Self.protocolError)
+    }
+
     // MARK: Heads
 
     @Test(arguments: [
