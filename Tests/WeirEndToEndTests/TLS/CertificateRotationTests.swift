@@ -93,8 +93,10 @@ import WeirTestSupport
             }
             #expect(try client.sees(former, Self.host))
             try files.replace("key.pem", try identity.keyText)
-            try eventually("the new pair is served", seconds: 15) { try client.sees(identity, Self.host) }
-            #expect(try server.status().problems.isEmpty)
+            // Workers have it a moment before it is told.
+            try eventually("the new pair is served", seconds: 15) {
+                try client.sees(identity, Self.host) && server.status().problems.isEmpty
+            }
         }
         try load.moves()
         try load.end()
