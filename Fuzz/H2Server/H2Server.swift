@@ -49,7 +49,7 @@ private final class Mirror: MessageSink {
         let length = H1Serializer.writeRequest(head, into: room.start)
         var limits = H1Limits()
         limits.maxHeadBytes *= 4
-        limits.maxHeaderLines += 4
+        limits.maxHeaderLines += 8
         var parser = H1Parser(limits: limits, scheme: .http)
         let again = RequestHead()
         defer { again.free() }

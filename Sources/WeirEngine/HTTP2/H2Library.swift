@@ -58,6 +58,15 @@ enum H2Library {
         return withUnsafePointer(to: provider) { body($0) }
     }
 
+    /// Lets a stream's body take turns with those of others: by default the first of them would go out whole before the next.
+    static func takeTurns(_ session: OpaquePointer, _ id: Int32) {
+        var priority = nghttp2_extpri(urgency: defaultUrgency, inc: 1)
+        nghttp2_session_change_extpri_stream_priority(session, id, &priority, 1)
+    }
+
+    /// RFC 9218 section 4.1.
+    private static let defaultUrgency: UInt32 = 3
+
     private static func makeOptions() -> OpaquePointer? {
         var options: OpaquePointer?
         guard nghttp2_option_new(&options) == 0 else { fatalError("out of memory for HTTP/2") }
@@ -67,6 +76,7 @@ enum H2Library {
         nghttp2_option_set_max_outbound_ack(options, H2Limits.maxQueuedAcks)
         nghttp2_option_set_max_settings(options, H2Limits.maxSettings)
         nghttp2_option_set_max_continuations(options, H2Limits.maxContinuations)
+        nghttp2_option_set_max_send_header_block_length(options, H2Limits.maxSentHeadBytes)
         nghttp2_option_set_max_deflate_dynamic_table_size(options, H2Limits.headerTableBytes)
         return options
     }

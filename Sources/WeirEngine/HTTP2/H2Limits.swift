@@ -10,6 +10,8 @@ enum H2Limits {
     static let maxHeaderListBytes = 60 * 1024
     /// A head that is refused for its size may still grow to this, unread, before the connection ends.
     static let maxRefusedHeadBytes = 512 * 1024
+    /// Compressed head that may be sent; above everything that other limits let a head become.
+    static let maxSentHeadBytes = 128 * 1024
     /// CONTINUATION frames of one head.
     static let maxContinuations = 8
     /// Entries of one SETTINGS frame.

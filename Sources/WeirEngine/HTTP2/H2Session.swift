@@ -279,6 +279,7 @@ class H2Session {
         H2Library.withSource(stream, hasBody: hasBody) {
             _ = nghttp2_submit_response(session, stream.id, list.fields, list.count, $0)
         }
+        if hasBody { H2Library.takeTurns(session, stream.id) }
         carrier.askForOutput()
     }
 
@@ -335,15 +336,6 @@ class H2Session {
     final func ping() {
         nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
         carrier.askForOutput()
-    }
-
-    /// Streams the peer lets us have open at once.
-    final var peerMaxStreams: Int {
-        Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
-    }
-    /// The peer takes extended CONNECT (RFC 8441).
-    final var peerTakesExtendedConnect: Bool {
-        nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1
     }
 }
 

@@ -140,6 +140,23 @@ import Testing
         #expect(pair.client.bodies.allSatisfy { $0.value == 1000 * Int($0.key) })
     }
 
+    @Test func longAnswersTakeTurns() throws {
+        let pair = H2SessionPair()
+        defer { pair.close() }
+        pair.server.onEnd = { server, stream in
+            server.answer(stream, status: "200", hasBody: true)
+            server.send([UInt8](repeating: 7, count: 100_000), on: stream)
+            server.sendEnd(on: stream)
+        }
+        var bytesOfTheOther: Int?
+        pair.client.onEnd = { client, stream in
+            bytesOfTheOther = bytesOfTheOther ?? client.bodies.first { $0.key != stream.id }?.value ?? 0
+        }
+        for _ in 0..<2 { _ = pair.client.open(H2SessionPair.get, hasBody: false) }
+        pair.run { pair.client.streams.isEmpty }
+        #expect(try #require(bytesOfTheOther) > 50_000)
+    }
+
     @Test func aShutdownIsAnnouncedBeforeItIsMeant() throws {
         let pair = H2SessionPair()
         defer { pair.close() }
