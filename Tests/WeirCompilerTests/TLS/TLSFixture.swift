@@ -45,7 +45,8 @@ extension Fixture {
 /// Files that hold what a test says.
 final class FakeFiles: ReferencedFiles {
     private(set) var version = 0
-    private(set) var kept: Set<String> = []
+    private var keptFor: [ReferencedFileUser: Set<String>] = [:]
+    var kept: Set<String> { keptFor.values.reduce(into: []) { $0.formUnion($1) } }
     private var contents: [String: ReferencedFile] = [:]
 
     subscript(path: String) -> String? {
@@ -62,7 +63,7 @@ final class FakeFiles: ReferencedFiles {
     }
 
     func content(of path: String) -> ReferencedFile { contents[path] ?? .missing }
-    func keep(_ paths: Set<String>, for user: ReferencedFileUser) { kept = paths }
+    func keep(_ paths: Set<String>, for user: ReferencedFileUser) { keptFor[user] = paths }
 }
 
 extension Compilation {

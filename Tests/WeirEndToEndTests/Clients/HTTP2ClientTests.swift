@@ -41,9 +41,9 @@ import WeirTestSupport
         #expect(told.output.contains("Application protocol: http/1.1"))
     }
 
-    /// Frame by frame, as nghttp prints them.
+    /// Frame by frame, as nghttp prints them; the trailers of HTTP/1.1 end at the gateway.
     @Test(arguments: [false, true])
-    func trailersAndPaddingArriveAtAnOriginThatChunks(secure: Bool) throws {
+    func bodiesWithTrailersAndPaddingPassToAndFromAnOriginThatChunks(secure: Bool) throws {
         let origin = try OriginServer { request, socket in
             try socket.send(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n"
@@ -60,7 +60,7 @@ import WeirTestSupport
             "-H:authority: \(SecureEntry.host)", "\(secure ? "https" : "http")://127.0.0.1:\(port)/path",
         ])
         #expect(told.status == 0, "\(told.errors)")
-        #expect(told.output.contains(":status: 200") && told.output.contains("x-sum: 7"), "\(told.output)")
+        #expect(told.output.contains(":status: 200") && !told.output.contains("x-sum: 7"), "\(told.output)")
         #expect(told.output.contains("some bytes"))
         #expect(!told.output.contains("RST_STREAM") && !told.output.contains("error_code=PROTOCOL_ERROR"))
         if secure { #expect(told.output.contains("The negotiated protocol: h2")) }

@@ -88,7 +88,8 @@ import WeirTestSupport
                 "s_client", "-connect", "127.0.0.1:\(try server.port(8443))", "-servername", name, "-CAfile",
                 authority.certificate, "-verify_return_error", "-verify_hostname", name,
             ])
-            return told.output.contains("Verify return code: 0 (ok)") ? "ok" : told.errors
+            // It says so too where there was no certificate to verify.
+            return told.status == 0 && told.output.contains("Verify return code: 0 (ok)") ? "ok" : told.errors
         }
         #expect(try subject("bank.example.com") == "ok")
         for _ in 0..<10 { #expect(try subject("shop.example.com") == "ok") }
