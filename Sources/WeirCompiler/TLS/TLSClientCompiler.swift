@@ -100,11 +100,7 @@ final class TLSClientCompiler {
         switch block.settings.mode {
         case .disable: return .plain
         case .istioMutual:
-            note(
-                block.report(
-                    .notApplicable, ".mode",
-                    "ISTIO_MUTUAL uses certificates that a mesh hands out, and there is no mesh here: requests are answered "
-                        + "with 503. Write MUTUAL with certificates of your own, or SIMPLE."))
+            // Validation has said so of the rule, whoever uses it.
             return .unusable(Self.meshText)
         case .simple, .mutual: break
         }
