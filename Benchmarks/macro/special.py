@@ -1,6 +1,5 @@
 """The rows that are no plain load: reloads under load, and idle connections."""
 import itertools
-import ssl
 import threading
 import time
 
@@ -98,10 +97,10 @@ def idle_row(run, row):
     summary = {}
     for peer in run.options.peers:
         logged = peer == "weir" and weir.can_observe(run.options.weir)
-        proxies = run.start([Setting(peer, logged=logged, protocols=row.protocols)], f"{row.name}-{peer}")
+        proxies = run.start([Setting(peer, logged=logged)], f"{row.name}-{peer}")
         try:
             for proxy in proxies.running:
-                summary[proxy.name] = idle_bytes(proxy, row)
+                summary[proxy.name] = idle_bytes(proxy, row.connections)
                 print("  {}: {fresh:,.0f} bytes fresh, {used:,.0f} bytes after a request".format(
                     proxy.name, **summary[proxy.name]), flush=True)
         except OSError as error:
@@ -111,30 +110,19 @@ def idle_row(run, row):
     return {"summary": summary}
 
 
-def idle_bytes(proxy, row):
+def idle_bytes(proxy, connections):
     """Growth of the resident memory, a connection, after one connection to warm up."""
-    plain, connections = [Target().bytes()], row.connections
-    tls = tls_client() if row.protocols.certificate else None
-    warm = lockstep.Client(proxy.port, 1, tls)
+    plain = [Target().bytes()]
+    warm = lockstep.Client(proxy.port, 1)
     warm.run(plain, 1)
     before = resident(proxy)
-    idle = lockstep.Client(proxy.port, connections, tls)
+    idle = lockstep.Client(proxy.port, connections)
     fresh = resident(proxy)
     idle.run(plain, connections)
     used = resident(proxy)
     idle.close()
     warm.close()
     return {"fresh": (fresh - before) / connections, "used": (used - before) / connections, "memory": used}
-
-
-def tls_client():
-    """TLS as the other rows have it, but for cipher and group, which make no difference to what is kept."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # the certificate is the benchmark's own
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 def resident(proxy):

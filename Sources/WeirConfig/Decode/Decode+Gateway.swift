@@ -59,24 +59,29 @@ extension Gateway.TLS {
         serverCertificate = fields.text("serverCertificate")
         privateKey = fields.text("privateKey")
         caCertificates = fields.text("caCertificates")
-        tlsCertificates = fields.items("tlsCertificates").map(Certificate.init)
+        let certificates = fields.unserved("tlsCertificates", "name a Secret instead")
+        tlsCertificates = certificates?.items().map(Certificate.init) ?? []
         readVerification(&fields)
         readProtocol(&fields)
         fields.finish()
     }
 
     private mutating func readVerification(_ fields: inout FieldReader) {
-        subjectAltNames = fields.texts("subjectAltNames")
-        verifyCertificateSpki = fields.texts("verifyCertificateSpki")
-        verifyCertificateHash = fields.texts("verifyCertificateHash")
-        caCrl = fields.text("caCrl")
-        insecureSkipVerify = fields.flag("insecureSkipVerify") ?? false
+        let consequence = "clients' certificates are not looked at"
+        subjectAltNames = fields.unserved("subjectAltNames", consequence)?.texts() ?? []
+        verifyCertificateSpki = fields.unserved("verifyCertificateSpki", consequence)?.texts() ?? []
+        verifyCertificateHash = fields.unserved("verifyCertificateHash", consequence)?.texts() ?? []
+        caCrl = fields.unserved("caCrl", consequence)?.text()
+        insecureSkipVerify = fields.unserved("insecureSkipVerify", consequence)?.flag() ?? false
     }
 
     private mutating func readProtocol(_ fields: inout FieldReader) {
-        minProtocolVersion = fields.word("minProtocolVersion", as: ProtocolVersion.self) ?? .auto
-        maxProtocolVersion = fields.word("maxProtocolVersion", as: ProtocolVersion.self) ?? .auto
-        cipherSuites = fields.texts("cipherSuites")
+        let consequence = "the defaults of Istio are used"
+        let least = fields.unserved("minProtocolVersion", consequence)
+        minProtocolVersion = least?.word(of: "minProtocolVersion", as: ProtocolVersion.self) ?? .auto
+        let greatest = fields.unserved("maxProtocolVersion", consequence)
+        maxProtocolVersion = greatest?.word(of: "maxProtocolVersion", as: ProtocolVersion.self) ?? .auto
+        cipherSuites = fields.unserved("cipherSuites", consequence)?.texts() ?? []
     }
 }
 

@@ -11,7 +11,8 @@ extension ServiceEntry {
             workloadSelector = selector.textMap("labels")
             selector.finish()
         }
-        subjectAltNames = fields.texts("subjectAltNames")
+        let plain = "connections to the endpoints are plain text"
+        subjectAltNames = fields.unserved("subjectAltNames", plain)?.texts() ?? []
         addresses = fields.inapplicable("addresses", "only a mesh's sidecars see virtual addresses")?.texts() ?? []
         let place = fields.inapplicable("location", "it decides on a mesh's own TLS")
         location = place?.word(of: "location", as: Location.self) ?? .meshExternal

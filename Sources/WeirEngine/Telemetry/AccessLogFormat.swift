@@ -128,7 +128,6 @@ final class CompiledLogFormat: @unchecked Sendable {
     let wantsUpstreamLocal: Bool
     let wantsDownstreamLocal: Bool
     let wantsDownstreamRemote: Bool
-    let wantsDownstreamDirect: Bool
 
     init(_ builder: LogFormatBuilder) {
         let slack = [UInt8](repeating: 0, count: AccessLogLimits.slackBytes)
@@ -157,8 +156,7 @@ final class CompiledLogFormat: @unchecked Sendable {
         wantsRouteName = wants(.routeName)
         wantsUpstreamLocal = wants(.upstreamLocal)
         wantsDownstreamLocal = wants(.downstreamLocal)
-        wantsDownstreamDirect = wants(.downstreamDirect)
-        wantsDownstreamRemote = wants(.downstreamRemote) || wantsDownstreamDirect
+        wantsDownstreamRemote = wants(.downstreamRemote)
     }
 
     private static func places(_ names: UnsafePointer<LogHeaderName>, _ count: Int) -> UnsafePointer<UInt8> {
