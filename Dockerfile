@@ -7,7 +7,7 @@
 
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libevent-dev libre2-dev libc-ares-dev pkg-config \
+    && apt-get install -y --no-install-recommends libevent-dev libre2-dev libc-ares-dev libssl-dev libnghttp2-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # The dependencies first: a change of the sources does not fetch them again.
@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="weir" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Exactly what the binary links: libswift is in it, libc and libm are Debian's own.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libevent-core-2.1-7 libre2-9 libc-ares2 libstdc++6 libgcc-s1 \
+    && apt-get install -y --no-install-recommends libevent-core-2.1-7 libre2-9 libc-ares2 libssl3 libnghttp2-14 libstdc++6 libgcc-s1 \
     && rm -rf /var/lib/apt/lists/*
 # What is mounted here is served. Empty is a good start: ready, and no port open.
 RUN mkdir /etc/weir

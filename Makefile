@@ -21,7 +21,7 @@ test: deps ## run all tests
 lint: ## check the formatting and the documentation of public declarations
 	swift format lint --strict --recursive --parallel $(wildcard Sources Tests Benchmarks Fuzz) Package.swift
 
-bench: build ## compare CPU per request with a byte relay, nginx, HAProxy and Envoy; ARGS="--rows small"
+bench: build ## compare CPU per request and per TLS handshake with a byte relay, nginx, HAProxy and Envoy; ARGS="--rows small"
 	@.ci/deps bench
 	python3 Benchmarks/macro/bench.py $(ARGS)
 

@@ -36,6 +36,8 @@ let package = Package(
         // C fences: module maps and thin shims, nothing else.
         .systemLibrary(name: "CEvent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CCares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .target(name: "CRE2", cxxSettings: [.unsafeFlags(["-std=c++17"])], linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "CWeir"),
 
@@ -44,7 +46,7 @@ let package = Package(
             name: "WeirConfig", dependencies: ["CRE2", .product(name: "Yams", package: "Yams")],
             swiftSettings: settings),
         .target(
-            name: "WeirEngine", dependencies: ["CEvent", "CRE2", "CWeir"],
+            name: "WeirEngine", dependencies: ["CEvent", "CNghttp2", "COpenSSL", "CRE2", "CWeir"],
             swiftSettings: settings + [engineRelease] + engineBench),
         .target(name: "WeirCompiler", dependencies: ["WeirConfig", "WeirEngine"], swiftSettings: settings),
         .target(
@@ -60,7 +62,7 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
-        .target(name: "WeirTestSupport", dependencies: ["WeirEngine", "CWeir"], swiftSettings: settings),
+        .target(name: "WeirTestSupport", dependencies: ["WeirEngine", "COpenSSL", "CWeir"], swiftSettings: settings),
         .testTarget(name: "WeirConfigTests", dependencies: ["WeirConfig"], swiftSettings: settings),
         .testTarget(
             name: "WeirEngineTests", dependencies: ["WeirEngine", "WeirTestSupport", "CWeir"], swiftSettings: settings),
@@ -74,6 +76,7 @@ let package = Package(
             name: "WeirServerTests",
             dependencies: [
                 "weir", "WeirServer", "WeirCompiler", "WeirConfig", "WeirEngine", "WeirSources", "WeirTestSupport",
+                "CWeir",
                 logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

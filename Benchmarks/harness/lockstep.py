@@ -5,18 +5,22 @@ differ from run to run under load, is always one.
 """
 import socket
 
+from harness.programs import BENCH_HOST
+
 HEAD_END = b"\r\n\r\n"
 RECEIVE_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 30
 
 
 class Client:
-    """Some keep-alive connections to one port."""
+    """Some keep-alive connections to one port, in TLS if there is a context for it."""
 
-    def __init__(self, port, connections):
+    def __init__(self, port, connections, tls=None):
         self.sockets = [socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) for _ in range(connections)]
         for one in self.sockets:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.sockets = [tls.wrap_socket(one, server_hostname=BENCH_HOST) for one in self.sockets]
         self.done = 0
 
     def run(self, requests, count):

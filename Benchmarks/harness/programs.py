@@ -61,8 +61,8 @@ def end_with_parent():
 
 
 def compile_c(source, target, *flags):
-    """Compiles one C file."""
-    subprocess.run([os.environ.get("CC", "cc"), "-O2", *flags, source, "-o", target], check=True,
+    """Compiles one C file; `flags` may name libraries."""
+    subprocess.run([os.environ.get("CC", "cc"), "-O2", source, "-o", target, *flags], check=True,
                    timeout=COMPILE_SECONDS, stdin=subprocess.DEVNULL)
     return target
 
@@ -190,20 +190,27 @@ def send(pid, number):
 class Backend(Program):
     """The origin behind every measured proxy."""
 
+    source, libraries = "backend.c", ()
+
     def __init__(self, directory, core=None):
         self.port = free_port()
-        program = compile_c(HARNESS / "backend.c", directory / "backend")
-        super().__init__("backend", [program, self.port], core, directory / "backend.log")
+        name = Path(self.source).stem
+        program = compile_c(HARNESS / self.source, directory / name, *self.libraries)
+        super().__init__(name, [program, self.port], core, directory / f"{name}.log")
         try:
-            self.wait_ready(lambda: get(self.port, "/count")[0] == 200)
+            self.wait_ready(lambda: self.ask("/count")[0] == 200)
         except BaseException:
             self.stop()
             raise
 
+    def ask(self, path):
+        """Status and body of one request."""
+        return get(self.port, path)
+
     def count(self):
         """The requests answered so far, once the number stands still: some may still be on their way."""
         before, deadline = -1, time.monotonic() + 2
-        while (now := int(get(self.port, "/count")[1])) != before and time.monotonic() < deadline:
+        while (now := int(self.ask("/count")[1])) != before and time.monotonic() < deadline:
             before = now
             time.sleep(0.05)
         return now

@@ -1,5 +1,8 @@
 """Weir as benchmarks start it: one worker, its routing table as the YAML its users write, everything on or off."""
+import base64
+
 from harness import programs
+from harness.protocols import PLAIN
 from harness.routing import TENANT_HEADER
 
 DROPPED_METRIC = "weir_access_log_dropped_total"
@@ -12,9 +15,9 @@ metadata:
   name: entry
 spec:
   servers:
-  - port: {{number: {listen}, name: http, protocol: HTTP}}
+  - port: {{number: {listen}, name: {entry_name}, protocol: {entry}}}
     hosts: ["*"]
----
+{tls}---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata:
@@ -24,10 +27,24 @@ spec:
   location: MESH_EXTERNAL
   resolution: STATIC
   ports:
-  - {{number: 80, name: http, protocol: HTTP}}
+  - {{number: 80, name: {origin_name}, protocol: {origin}}}
   endpoints:
   - address: 127.0.0.1
-    ports: {{http: {backend}}}
+    ports: {{{origin_name}: {backend}}}
+"""
+TLS = """\
+    tls: {mode: SIMPLE, credentialName: bench}
+"""
+SECRET = """\
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: bench
+type: kubernetes.io/tls
+data:
+  tls.crt: {chain}
+  tls.key: {key}
 """
 VIRTUAL_SERVICE = """\
 ---
@@ -57,14 +74,27 @@ WEIGHTED_ROUTE = """\
 
 def weighted(weight, listen, backend):
     """The YAML of one route that divides requests between two destinations."""
-    return "".join([GATEWAY_AND_ORIGIN.format(listen=listen, backend=backend),
+    return "".join([gateway_and_origin(listen, backend),
                     VIRTUAL_SERVICE.format(name="everything", host="*"),
                     WEIGHTED_ROUTE.format(weight=weight, rest=100 - weight)])
 
 
-def configuration(table, listen, backend):
+def gateway_and_origin(listen, backend, protocols=PLAIN, certificate=None):
+    """The YAML of what is listened to and what is behind it."""
+    origin = "GRPC" if protocols.grpc else "HTTP2" if protocols.upstream_http2 else "HTTP"
+    entry = "HTTPS" if certificate else "HTTP"
+    text = GATEWAY_AND_ORIGIN.format(
+        listen=listen, backend=backend, origin=origin, origin_name=origin.lower(), entry=entry,
+        entry_name=entry.lower(), tls=TLS if certificate else "")
+    if certificate:
+        chain, key = (base64.b64encode(file.read_bytes()).decode() for file in (certificate.chain, certificate.key))
+        text += SECRET.format(chain=chain, key=key)
+    return text
+
+
+def configuration(table, listen, backend, protocols=PLAIN, certificate=None):
     """The YAML of a routing table."""
-    parts = [GATEWAY_AND_ORIGIN.format(listen=listen, backend=backend)]
+    parts = [gateway_and_origin(listen, backend, protocols, certificate)]
     if table.kind == "hosts":
         for number, target in enumerate(table.targets()):
             parts += [VIRTUAL_SERVICE.format(name=f"shop-{number}", host=target.host),
@@ -90,7 +120,7 @@ class Weir:
     `observed` switches metrics and a text access log to a file on.
     """
 
-    def __init__(self, program, directory, table, backend_port, observed):
+    def __init__(self, program, directory, table, backend_port, observed, protocols=PLAIN, certificate=None):
         if not program.exists():
             raise programs.Unavailable(f"{program} is not built")
         if observed and not can_observe(program):
@@ -101,7 +131,7 @@ class Weir:
         self.table = table
         self.backend_port = backend_port
         self.file = watched / "weir.yaml"
-        self.file.write_text(configuration(table, self.port, backend_port))
+        self.file.write_text(configuration(table, self.port, backend_port, protocols, certificate))
         self.command = [program, "serve", "--config", watched, "--admin", f"127.0.0.1:{programs.free_port()}",
                         "--health", "off", "--bind", "127.0.0.1", "--workers", "1"]
         self.access_log = self.metrics_port = None

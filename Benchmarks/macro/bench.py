@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Compares Weir's CPU per request with a raw byte relay (the floor), nginx, HAProxy and Envoy on plain HTTP/1.1.
+"""Compares Weir's CPU with a raw byte relay (the floor), nginx, HAProxy and Envoy: per request of HTTP/1.1 and HTTP/2,
+plain and in TLS, and per TLS handshake.
 
-    make bench                                             everything, about a quarter of an hour
+    make bench                                             everything, about half an hour
     make bench ARGS="--rows small,16k --rounds 1"          a quick look
     Benchmarks/macro/bench.py --peers floor,weir --log both
 
@@ -27,6 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import handshakes  # noqa: E402
 import measure  # noqa: E402
 import report  # noqa: E402
 import special  # noqa: E402
@@ -34,10 +36,11 @@ import targets  # noqa: E402
 from harness import programs, weir  # noqa: E402
 from harness.command_line import Parser, names_in  # noqa: E402
 from proxies import PEERS  # noqa: E402
-from rows import ROWS, IdleRow, LoadRow, ReloadRow  # noqa: E402
+from rows import ROWS, HandshakeRow, IdleRow, LoadRow, ReloadRow  # noqa: E402
 
 DESCRIPTORS = 8192
-MEASURES = {LoadRow: measure.load_row, ReloadRow: special.reload_row, IdleRow: special.idle_row}
+MEASURES = {LoadRow: measure.load_row, ReloadRow: special.reload_row, IdleRow: special.idle_row,
+            HandshakeRow: handshakes.handshake_row}
 LOGGING = {
     "usual": "The first row measures each proxy with and without; in the others Weir has everything on and the other "
              "proxies have no log, which is the harder comparison.",
@@ -116,7 +119,7 @@ def bench(options, directory):
     try:
         rows = measure_rows(run)
     finally:
-        backend.stop()
+        run.stop()
     logging = LOGGING[options.log]
     if not weir.can_observe(options.weir):
         logging += " THIS BUILD OF WEIR HAS NEITHER METRICS NOR ACCESS LOG: it ran without."

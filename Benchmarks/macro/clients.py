@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import programs
+from harness.curl import Request
+from harness.protocols import CIPHER, GROUP, PLAIN, TLS_VERSION, Protocols
 
 HERE = Path(__file__).resolve().parent
 GRACE_SECONDS = 30
@@ -13,7 +15,10 @@ H2LOAD_REQUESTS_PER_SECOND = 20_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client saw. `exact` says that no request was left unanswered when it ended."""
+    """What a client saw. `exact` says that no request was left unanswered when it ended.
+
+    `surprise` says what else was negotiated than the row is about.
+    """
 
     requests: int
     per_second: float
@@ -22,15 +27,22 @@ class Outcome:
     p999_us: float
     errors: int
     exact: bool
+    surprise: str = ""
 
 
 @dataclass(frozen=True)
 class Load:
-    """Requests to make in turn (bytes each) over so many connections, which stay open meanwhile."""
+    """Requests to make over so many connections, which stay open meanwhile, so many streams each.
+
+    wrk sends `requests` (bytes each) in turn; h2load sends `request` again and again, in any protocol.
+    """
 
     requests: tuple
     connections: int
     client: str = "wrk"
+    streams: int = 1
+    request: Request = Request()
+    protocols: Protocols = PLAIN
 
     def run(self, port, seconds, core, directory):
         """Makes the load on a loopback port from one core, for about so long."""
@@ -57,13 +69,15 @@ def wrk(load, port, seconds, core, directory):
 
 def h2load(load, port, seconds, core, directory):
     """h2load makes a number of requests instead of lasting a time, so every count can be held against it exactly."""
-    if len(load.requests) > 1 or not load.requests[0].startswith(b"GET / "):
-        raise programs.Broken("h2load is only used for one plain request")
-    log, count = directory / "h2load.log", seconds * H2LOAD_REQUESTS_PER_SECOND
+    log, body, count = directory / "h2load.log", directory / "body", seconds * H2LOAD_REQUESTS_PER_SECOND
     log.unlink(missing_ok=True)  # h2load appends
+    body.write_bytes(load.request.body)
     output = finished(
-        ["h2load", "--h1", "-t1", f"-c{load.connections}", f"-n{count}", f"--log-file={log}",
-         f"http://{programs.BENCH_HOST}/", f"--connect-to=127.0.0.1:{port}"], seconds + 60, core)
+        ["h2load", "-t1", f"-c{load.connections}", f"-m{load.streams}", f"-n{count}", f"--log-file={log}",
+         *([] if load.protocols.http2 else ["--h1"]), f"--tls13-ciphers={CIPHER}", f"--groups={GROUP}",
+         *(f"--header={name}: {value}" for name, value in load.request.headers),
+         *([f"--data={body}"] if load.request.body else []), f"--connect-to=127.0.0.1:{port}",
+         f"{load.protocols.scheme}://{programs.BENCH_HOST}{load.request.path}"], seconds + 60, core)
     # Start of the request, status, duration; both times in microseconds.
     lines = [line.split() for line in log.read_text().splitlines()]
     if len(lines) != count:
@@ -73,7 +87,17 @@ def h2load(load, port, seconds, core, directory):
     elapsed = max(start + int(line[2]) for start, line in zip(starts, lines)) - min(starts)
     p50, p99, p999 = (durations[min(int(count * part), count - 1)] for part in (0.5, 0.99, 0.999))
     errors = sum(line[1] != "200" for line in lines)
-    return Outcome(count, count * 1e6 / elapsed, p50, p99, p999, errors, exact=True)
+    return Outcome(count, count * 1e6 / elapsed, p50, p99, p999, errors, exact=True,
+                   surprise=surprise(load.protocols, output) if load.protocols.certificate else "")
+
+
+def surprise(protocols, output):
+    """What h2load says to have negotiated, unless it is what this row is about."""
+    said = dict(line.split(": ", 1) for line in output.splitlines() if ": " in line)
+    found = [said.get(name, "?") for name in
+             ("TLS Protocol", "Cipher", "Server Temp Key", "Application protocol")]
+    found[2] = found[2].split()[0]
+    return "" if found == [TLS_VERSION, CIPHER, GROUP, protocols.alpn] else ", ".join(found)
 
 
 CLIENTS = {"wrk": wrk, "h2load": h2load}

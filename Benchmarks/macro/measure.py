@@ -3,7 +3,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import programs, weir
+from harness import curl, programs, weir
+from harness.protocols import PLAIN, Protocols
 
 import report
 from proxies import Field
@@ -36,17 +37,39 @@ class Run:
     cores: Cores
     directory: Path
     backend: programs.Backend
+    http2_backend: programs.Backend | None = None
     problems: list = field(default_factory=list)
     skipped: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
 
+    def origin(self, protocols=PLAIN):
+        """What is behind the proxies of a row; the one that few rows need is started by the first of them."""
+        if not protocols.upstream_http2:
+            return self.backend
+        if not self.http2_backend:
+            self.http2_backend = curl.HTTP2Backend(self.directory, self.cores.other)
+        return self.http2_backend
+
+    def stop(self):
+        """Ends the origins."""
+        for backend in (self.backend, self.http2_backend):
+            if backend:
+                backend.stop()
+
     def start(self, settings, name):
-        """Starts the proxies of a row; those that cannot be had are remembered and said once."""
-        proxies = Field(settings, self.directory / name, self.cores, self.backend, self.options.weir)
+        """Starts the proxies of a row; those that cannot be had are remembered and said once.
+
+        One that ends or does not answer makes the run invalid, and the row goes on without it.
+        """
+        origin = self.origin(settings[0].protocols)
+        proxies = Field(settings, self.directory / name, self.cores, origin, self.options.weir)
         for missing, reason in proxies.skipped.items():
             if missing not in self.skipped:
                 print(f"skipped: {missing}: {reason}")
         self.skipped |= proxies.skipped
+        for missing, reason in proxies.broken.items():
+            print(f"BROKEN: {missing}: {reason}")
+            self.problems.append(f"{name}: {missing}: {reason}")
         self.versions |= {proxy.setting.peer: proxy.version for proxy in proxies.running}
         return proxies
 
@@ -92,15 +115,18 @@ def cpu_sample(run, proxy, load, books=None):
             books.made_by(outcome, load.connections)
         return outcome
 
+    origin = run.origin(load.protocols)
     make(WARM_UP_SECONDS)
-    requests_before, cpu_before, begin = run.backend.count(), proxy.program.cpu_seconds(), time.monotonic()
+    requests_before, cpu_before, begin = origin.count(), proxy.program.cpu_seconds(), time.monotonic()
     client = make(run.options.seconds)
     elapsed, cpu = time.monotonic() - begin, proxy.program.cpu_seconds() - cpu_before
-    requests = run.backend.count() - requests_before
+    requests = origin.count() - requests_before
     # A proxy that retried or lost requests would count more or fewer than the client.
     if client.errors or not 0 <= requests - client.requests <= (0 if client.exact else load.connections):
         run.problems.append(f"{proxy.name}: {client.errors} errors, {client.requests} requests made, {requests} seen "
                             "by the backend")
+    if client.surprise:
+        run.problems.append(f"{proxy.name} negotiated {client.surprise}")
     return {"cpu_us": cpu * 1e6 / max(requests, 1), "per_second": client.per_second, "p50_us": client.p50_us,
             "p99_us": client.p99_us, "p999_us": client.p999_us, "busy": cpu / elapsed, "requests": requests,
             "errors": client.errors, "memory": proxy.program.memory_bytes()}
@@ -113,6 +139,15 @@ def check_same_bytes(run, proxies, targets):
         for proxy in proxies:
             if proxy.fetch(target) != expected:
                 run.problems.append(f"{proxy.name} does not return the backend's bytes for {target}")
+
+
+def check_same_answer(run, proxies, load):
+    """Every proxy must return what the backend returns to the one request, gRPC status included."""
+    expected = curl.fetch(run.origin(load.protocols).port, load.request,
+                          Protocols(http2=load.protocols.upstream_http2))
+    for proxy in proxies:
+        if (found := curl.fetch(proxy.port, load.request, load.protocols)) != expected:
+            run.problems.append(f"{proxy.name} does not return the backend's answer, but {found}")
 
 
 def interleaved(count, measured, sample):
@@ -131,7 +166,10 @@ def load_row(run, row):
     try:
         if not proxies.running:
             raise programs.Broken("there is nothing to measure")
-        check_same_bytes(run, proxies.running, row.targets)
+        if row.load.protocols == PLAIN:
+            check_same_bytes(run, proxies.running, row.targets)
+        else:
+            check_same_answer(run, proxies.running, row.load)
         books = {proxy.name: Books(proxy) for proxy in proxies.running if proxy.counts_requests}
         rounds = list(interleaved(run.options.rounds, proxies.running,
                                   lambda proxy: cpu_sample(run, proxy, row.load, books.get(proxy.name))))

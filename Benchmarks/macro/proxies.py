@@ -3,9 +3,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import programs, routing, weir
+from harness import curl, programs, routing, weir
 from harness.envoy import envoy_program
 from harness.programs import fill, which
+from harness.protocols import PLAIN, Certificate, Protocols
 
 HERE = Path(__file__).resolve().parent
 YARDSTICKS = ["floor", "nginx", "haproxy", "envoy"]
@@ -35,6 +36,7 @@ class Setting:
     table: routing.Table = routing.ONE
     logged: bool = False
     note: str = ""
+    protocols: Protocols = PLAIN
 
     @property
     def name(self):
@@ -50,6 +52,7 @@ class Place:
     port: int
     backend_port: int
     weir_program: Path
+    certificate: Certificate | None = None
 
 
 class Proxy:
@@ -63,6 +66,8 @@ class Proxy:
         self.name = setting.name
         self.port = place.port
         self.access_log = place.directory / "access.log" if setting.logged else None
+        if reason := self.cannot(setting.protocols):
+            raise programs.Unavailable(reason)
         command = self.configure(setting, place)
         self.version = programs.version([command[0], self.version_flag])
         self.program = programs.Program(self.name, command, core, self.output(place))
@@ -80,8 +85,13 @@ class Proxy:
         """Where the program's own words go."""
         return place.directory / "output"
 
+    def cannot(self, protocols):
+        """Why it has no place in rows of these protocols, or None."""
+
     def answers(self):
         """Whether the last route leads to the origin."""
+        if self.setting.protocols != PLAIN:
+            return curl.fetch(self.port, curl.Request(), self.setting.protocols)[0] == 200
         return self.fetch(self.setting.table.targets()[-1])[0] == 200
 
     def fetch(self, target):
@@ -102,6 +112,10 @@ class Floor(Proxy):
         relay = programs.compile_c(HERE / "relay.c", place.directory / "relay")
         return [relay, place.port, place.backend_port]
 
+    def cannot(self, protocols):
+        """It would only pass encrypted bytes on, or have no say in how streams share connections."""
+        return None if protocols == PLAIN else "a byte relay speaks neither TLS nor HTTP/2"
+
 
 class Nginx(Proxy):
     """A `server` a host, a `location` a prefix, a `map` over header values."""
@@ -112,14 +126,22 @@ class Nginx(Proxy):
         """Fills in nginx.conf."""
         log = f"{self.access_log} text buffer=64k flush=1s" if setting.logged else "off"
         config = fill(HERE / "peers/nginx.conf", place.directory / "nginx.conf", DIRECTORY=place.directory, LOG=log,
-                      BACKEND=place.backend_port, ROUTES=self.routes(setting.table, place.port))
+                      BACKEND=place.backend_port, ROUTES=self.routes(setting, place))
         return [which("nginx"), "-e", "stderr", "-p", place.directory, "-c", config]
 
+    def cannot(self, protocols):
+        """It has HTTP/2 to gRPC services alone."""
+        return "nginx speaks HTTP/2 to no upstream but gRPC services" if protocols.upstream_http2 and not protocols.grpc else None
+
     @staticmethod
-    def routes(table, port):
-        """The part of the configuration that depends on the table."""
-        entry, targets = f"listen 127.0.0.1:{port} reuseport;", table.targets()
-        to_origin = "{ proxy_pass http://origin; }"
+    def routes(setting, place):
+        """The part of the configuration that depends on protocols and table."""
+        table, port, spoken = setting.table, place.port, setting.protocols
+        flags = (" ssl" if spoken.certificate else "") + (" http2" if spoken.http2 else "")
+        entry, targets = f"listen 127.0.0.1:{port}{flags} reuseport;", table.targets()
+        if spoken.certificate:
+            entry += f" ssl_certificate {place.certificate.chain}; ssl_certificate_key {place.certificate.key};"
+        to_origin = "{ grpc_pass grpc://origin; }" if spoken.grpc else "{ proxy_pass http://origin; }"
         if table.kind == "hosts":
             listen = f"listen 127.0.0.1:{port};"
             return "\n".join(
@@ -155,10 +177,19 @@ class HAProxy(Proxy):
             names.write_text("".join(f"{key} origin\n" for key in keys))
             route = f"use_backend %[{self.MAPS[table.kind]}({names})]"
         config = fill(HERE / "peers/haproxy.cfg", place.directory / "haproxy.cfg", LISTEN=place.port, ROUTE=route,
-                      BACKEND=place.backend_port,
+                      BACKEND=place.backend_port, SCHEME=setting.protocols.scheme, ENTRY=self.entry(setting, place),
+                      ORIGIN="proto h2" if setting.protocols.upstream_http2 else "",
                       LOG_TARGET="log stdout format raw local0" if setting.logged else "",
                       LOG_FORMAT="\n    ".join(HAPROXY_LOGGED) if setting.logged else "no log")
         return [which("haproxy"), "-db", "-f", config]
+
+    @staticmethod
+    def entry(setting, place):
+        """How clients are listened to."""
+        if setting.protocols.certificate:
+            file = place.certificate.joined(place.directory / "certificate.pem")
+            return f"ssl crt {file} alpn {setting.protocols.alpn}"
+        return "proto h2" if setting.protocols.http2 else ""
 
     @staticmethod
     def key(table, number, target):
@@ -182,9 +213,31 @@ class Envoy(Proxy):
             "path": str(self.access_log), "log_format": {"text_format_source": {"inline_string": ENVOY_LOG_FORMAT}}}}]
         config = fill(HERE / "peers/envoy.yaml", place.directory / "envoy.yaml", LISTEN=place.port,
                       BACKEND=place.backend_port, LOG=json.dumps(log if setting.logged else []),
-                      VIRTUAL_HOSTS=json.dumps(self.virtual_hosts(setting.table)))
+                      VIRTUAL_HOSTS=json.dumps(self.virtual_hosts(setting.table)),
+                      TRANSPORT=json.dumps(self.transport(setting, place)),
+                      ORIGIN_OPTIONS=json.dumps(self.origin_options(setting.protocols)))
         return [envoy_program(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "error",
                 "-c", config]
+
+    @staticmethod
+    def transport(setting, place):
+        """TLS at the listener, or nothing."""
+        if not setting.protocols.certificate:
+            return None
+        files = {"certificate_chain": {"filename": str(place.certificate.chain)},
+                 "private_key": {"filename": str(place.certificate.key)}}
+        return {"name": "envoy.transport_sockets.tls", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {"tls_certificates": [files], "alpn_protocols": [setting.protocols.alpn]}}}
+
+    @staticmethod
+    def origin_options(protocols):
+        """HTTP/2 to the origin, or nothing."""
+        if not protocols.upstream_http2:
+            return {}
+        return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}}}}
 
     @staticmethod
     def virtual_hosts(table):
@@ -214,7 +267,8 @@ class Weir(Proxy):
 
     def configure(self, setting, place):
         """Writes the resources its users would write."""
-        self.weir = weir.Weir(place.weir_program, place.directory, setting.table, place.backend_port, setting.logged)
+        self.weir = weir.Weir(place.weir_program, place.directory, setting.table, place.backend_port, setting.logged,
+                              setting.protocols, place.certificate)
         self.port, self.access_log, self.counts_requests = self.weir.port, self.weir.access_log, setting.logged
         return self.weir.command
 
@@ -231,16 +285,19 @@ class Field:
 
     def __init__(self, settings, directory, cores, backend, weir_program):
         self.running = []
-        self.skipped = {}
+        self.skipped, self.broken = {}, {}
         directory.mkdir()
         directory.chmod(0o755)  # nginx's worker may be another user
         for number, setting in enumerate(settings):
-            place = Place(directory / str(number), programs.free_port(), backend.port, weir_program)
+            certificate = setting.protocols.certificate and Certificate.made(setting.protocols.certificate, directory)
+            place = Place(directory / str(number), programs.free_port(), backend.port, weir_program, certificate)
             place.directory.mkdir()
             try:
                 self.running.append(KINDS[setting.peer](setting, place, cores.proxy))
             except programs.Unavailable as reason:
                 self.skipped[setting.name] = str(reason)
+            except programs.Broken as reason:
+                self.broken[setting.name] = str(reason)
             except BaseException:
                 self.stop()
                 raise

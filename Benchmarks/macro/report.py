@@ -44,11 +44,11 @@ def columns(lines):
     return "\n".join(rows)
 
 
-def load_table(summary):
-    """The table of a row of load."""
+def load_table(summary, unit):
+    """The table of a row of load; `unit` is what is counted."""
     yardsticks = [name for name in [*YARDSTICKS, ONE_ROUTE]
                   if any(name in entry["ratios"] for entry in summary.values())]
-    lines = [["proxy", "CPU us/request", *[f"x {name}" for name in yardsticks], "requests/s", "p50 us", "p99 us",
+    lines = [["proxy", f"CPU us/{unit}", *[f"x {name}" for name in yardsticks], f"{unit}s/s", "p50 us", "p99 us",
               "p99.9 us", "memory MiB", "core busy", "errors"]]
     for peer, entry in summary.items():
         ratios = [f"{entry['ratios'][name]:.2f}" if entry["ratios"].get(name) else "-" for name in yardsticks]
@@ -67,7 +67,9 @@ def idle_table(summary):
 
 def row_text(row):
     """Everything about one row, below its heading."""
-    parts = [idle_table(row["summary"]) if row["name"] == "idle" else load_table(row["summary"])]
+    is_idle = any("fresh" in entry for entry in row["summary"].values())
+    parts = [idle_table(row["summary"]) if is_idle else load_table(row["summary"], row.get("unit", "request"))]
+    parts += [f"Negotiated: {row['negotiated']}."] if "negotiated" in row else []
     parts += [f"{name}: {books['made']:,} requests made (and at most {books['unanswered_at_most']:,} begun), "
               f"{books['metric']:,} by the metric, {books['log_lines']:,} log lines, {books['dropped']:,} dropped."
               for name, books in row.get("books", {}).items()]

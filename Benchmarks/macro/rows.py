@@ -2,12 +2,17 @@
 from dataclasses import dataclass
 
 from harness import weir
+from harness.curl import Request
+from harness.protocols import PLAIN, Protocols
 from harness.routing import ONE, Table, Target
 
 from clients import Load
 from proxies import Setting
 
 POST_BODY = b"p" * 1024
+GRPC_MESSAGE_BYTES = 128
+GRPC_CALL = Request("/bench.Echo/Unary", b"\0" + GRPC_MESSAGE_BYTES.to_bytes(4) + b"m" * GRPC_MESSAGE_BYTES,
+                    (("content-type", "application/grpc"), ("te", "trailers")))
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class LoadRow:
 
     def settings(self, options):
         """The proxies of this row. Only the main row measures each both with and without log by default."""
-        chosen = [Setting(peer, self.table, logged) for peer in options.peers for logged in self.logs(peer, options)]
+        chosen = [Setting(peer, self.table, logged, protocols=self.load.protocols)
+                  for peer in options.peers for logged in self.logs(peer, options)]
         # What a table costs is Weir with it over Weir with one route that takes all the same requests.
         partners = [Setting("weir", ONE, one.logged, "one route") for one in chosen
                     if one.peer == "weir" and self.table != ONE]
@@ -58,6 +64,18 @@ class IdleRow:
     name: str
     about: str
     connections: int
+    protocols: Protocols = PLAIN
+
+
+@dataclass(frozen=True)
+class HandshakeRow:
+    """TLS handshakes and nothing else, some at a time."""
+
+    name: str
+    about: str
+    protocols: Protocols
+    resumed: bool = False
+    connections: int = 8
 
 
 def rotating(kind, size, about):
@@ -67,20 +85,36 @@ def rotating(kind, size, about):
     return LoadRow(kind, f"GET, 128-byte body, 64 connections, requests rotating over {about}", load, table)
 
 
+def made_by_h2load(name, about, protocols, connections, streams=1, request=Request()):
+    """A row in other protocols than plain HTTP/1.1."""
+    return LoadRow(name, about, Load((), connections, "h2load", streams, request, protocols))
+
+
 LARGE = Target(path="/b/16384")
-PLAIN = (Target().bytes(),)
+SMALL = (Target().bytes(),)
 ROWS = [
-    LoadRow("small", "GET, 128-byte body, 64 connections", Load(PLAIN, 64), main=True),
+    LoadRow("small", "GET, 128-byte body, 64 connections", Load(SMALL, 64), main=True),
     LoadRow("16k", "GET, 16 KB body, 64 connections", Load((LARGE.bytes(),), 64), target=LARGE),
     LoadRow("post", "POST, 1 KB body, 64 connections", Load((Target().bytes("POST", POST_BODY),), 64)),
-    LoadRow("single", "GET, 128-byte body, 1 connection", Load(PLAIN, 1)),
-    LoadRow("thousand", "GET, 128-byte body, 1,000 connections", Load(PLAIN, 1_000)),
+    LoadRow("single", "GET, 128-byte body, 1 connection", Load(SMALL, 1)),
+    LoadRow("thousand", "GET, 128-byte body, 1,000 connections", Load(SMALL, 1_000)),
     rotating("hosts", 10_000, "10,000 hosts"),
     rotating("headers", 1_000, "1,000 header routes"),
     rotating("prefixes", 1_000, "1,000 prefixes"),
     rotating("regexes", 1_000, "1,000 regexes"),
     LoadRow("h2load", "GET, 128-byte body, 64 connections, made by h2load: an exact number of requests",
-            Load(PLAIN, 64, client="h2load")),
-    ReloadRow("reload", "GET, 128-byte body, 64 connections, a weight changed every 100 ms", Load(PLAIN, 64)),
+            Load(SMALL, 64, client="h2load")),
+    made_by_h2load("tls", "GET, 128-byte body, HTTP/1.1 over TLS, 64 connections", Protocols("ecdsa"), 64),
+    made_by_h2load("http2", "GET, 128-byte body, HTTP/2 over TLS, 8 connections x 32 streams",
+                   Protocols("ecdsa", http2=True), 8, 32),
+    made_by_h2load("http2-both", "GET, 128-byte body, HTTP/2 in plain text on both sides, 8 connections x 32 streams",
+                   Protocols(http2=True, upstream_http2=True), 8, 32),
+    made_by_h2load("grpc", "gRPC unary, 128-byte messages, HTTP/2 in plain text on both sides, 8 connections x 32 streams",
+                   Protocols(http2=True, upstream_http2=True, grpc=True), 8, 32, GRPC_CALL),
+    HandshakeRow("handshakes", "full TLS handshakes, ECDSA P-256", Protocols("ecdsa")),
+    HandshakeRow("handshakes-rsa", "full TLS handshakes, RSA 2048", Protocols("rsa")),
+    HandshakeRow("resumed", "resumed TLS handshakes", Protocols("ecdsa"), resumed=True),
+    ReloadRow("reload", "GET, 128-byte body, 64 connections, a weight changed every 100 ms", Load(SMALL, 64)),
     IdleRow("idle", "2,000 idle connections", 2_000),
+    IdleRow("idle-tls", "2,000 idle TLS connections, HTTP/1.1", 2_000, Protocols("ecdsa")),
 ]

@@ -1,5 +1,6 @@
 """The rows that are no plain load: reloads under load, and idle connections."""
 import itertools
+import ssl
 import threading
 import time
 
@@ -97,10 +98,10 @@ def idle_row(run, row):
     summary = {}
     for peer in run.options.peers:
         logged = peer == "weir" and weir.can_observe(run.options.weir)
-        proxies = run.start([Setting(peer, logged=logged)], f"{row.name}-{peer}")
+        proxies = run.start([Setting(peer, logged=logged, protocols=row.protocols)], f"{row.name}-{peer}")
         try:
             for proxy in proxies.running:
-                summary[proxy.name] = idle_bytes(proxy, row.connections)
+                summary[proxy.name] = idle_bytes(proxy, row)
                 print("  {}: {fresh:,.0f} bytes fresh, {used:,.0f} bytes after a request".format(
                     proxy.name, **summary[proxy.name]), flush=True)
         except OSError as error:
@@ -110,19 +111,30 @@ def idle_row(run, row):
     return {"summary": summary}
 
 
-def idle_bytes(proxy, connections):
+def idle_bytes(proxy, row):
     """Growth of the resident memory, a connection, after one connection to warm up."""
-    plain = [Target().bytes()]
-    warm = lockstep.Client(proxy.port, 1)
+    plain, connections = [Target().bytes()], row.connections
+    tls = tls_client() if row.protocols.certificate else None
+    warm = lockstep.Client(proxy.port, 1, tls)
     warm.run(plain, 1)
     before = resident(proxy)
-    idle = lockstep.Client(proxy.port, connections)
+    idle = lockstep.Client(proxy.port, connections, tls)
     fresh = resident(proxy)
     idle.run(plain, connections)
     used = resident(proxy)
     idle.close()
     warm.close()
     return {"fresh": (fresh - before) / connections, "used": (used - before) / connections, "memory": used}
+
+
+def tls_client():
+    """TLS as the other rows have it, but for cipher and group, which make no difference to what is kept."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # the certificate is the benchmark's own
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def resident(proxy):

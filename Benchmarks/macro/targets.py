@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import report
 
 LOGGED, BARE = "weir+log", "weir"
+RIVALS = ("nginx", "haproxy")
 IDLE_BYTES = 2048
 
 
@@ -21,6 +22,24 @@ class CPURatio:
         other = f"{weir}, {report.ONE_ROUTE}" if self.other == report.ONE_ROUTE else self.other
         value = report.ratio_to(row["rounds"], weir, other)
         return value and (f"CPU of {weir} x {other}", value, f"{value:.2f}")
+
+
+@dataclass(frozen=True)
+class BetterRatio:
+    """Weir's CPU over that of whichever rival needs less, in one row."""
+
+    row: str
+    limit: float
+    target_format = "<= {:.2f}"
+
+    def measure(self, row, weir):
+        """The ratio; None without rivals."""
+        rivals = [name for name in RIVALS if name in row["summary"]]
+        if not rivals:
+            return None
+        better = min(rivals, key=lambda name: row["summary"][name]["cpu_us"])
+        value = report.ratio_to(row["rounds"], weir, better)
+        return value and (f"CPU of {weir} x {better}, the better rival", value, f"{value:.2f}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,23 @@ class IdleBytes:
         return None if value is None else (f"bytes of an idle connection, {self.state}", value, f"{value:,.0f}")
 
 
+@dataclass(frozen=True)
+class IdleRatio:
+    """What an idle connection keeps, over what it does in another proxy."""
+
+    row: str
+    state: str
+    other: str
+    limit: float
+    target_format = "<= {:.2f}"
+
+    def measure(self, row, weir):
+        """The ratio of bytes a connection."""
+        mine, others = (row["summary"].get(name, {}).get(self.state) for name in (weir, self.other))
+        return mine and others and (f"bytes of an idle connection, {self.state}, x {self.other}", mine / others,
+                                    f"{mine / others:.2f}")
+
+
 TARGETS = [
     CPURatio("small", "floor", 1.15),
     *(CPURatio("small", other, limit) for name, limit in (("nginx", 0.95), ("haproxy", 0.95), ("envoy", 0.45))
@@ -64,6 +100,13 @@ TARGETS = [
     ReloadRatio("reload", 1.5),
     IdleBytes("idle", "fresh"),
     IdleBytes("idle", "used"),
+    CPURatio("tls", "nginx", 1.0),
+    CPURatio("http2", "haproxy", 1.0),
+    CPURatio("http2-both", "envoy", 0.5),
+    CPURatio("grpc", "envoy", 0.5),
+    *(BetterRatio(row, 1.05) for row in ("handshakes", "handshakes-rsa", "resumed")),
+    IdleRatio("idle-tls", "fresh", "nginx", 1.0),
+    IdleRatio("idle-tls", "used", "nginx", 1.0),
 ]
 
 

@@ -72,6 +72,7 @@ public func fuzzRequestHead(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CIn
     let goesOn: BodyFraming = said.framing == .none && said.methodMayHaveBody ? .length(0) : said.framing
     require(again.framing == goesOn, "another framing")
     require(again.lines == said.lines, "other lines: \(said.lines) \(again.lines)")
-    require(!again.wantsUpgrade && again.keepAlive, "a field for one hop went on")
+    require(again.wantsUpgrade == said.wantsUpgrade, "a tunnel where none was asked for, or none where one was")
+    require(again.keepAlive, "a field for one hop went on")
     return 0
 }

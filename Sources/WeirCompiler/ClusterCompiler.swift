@@ -87,11 +87,18 @@ final class ClusterCompiler {
     private var retained: RetainedClusters
     private var lastTable = ClusterTable([], capacity: 0)
     private var resolved = ResolvedNames()
+    private let security: TLSClientCompiler
+    /// Clusters whose policy has a `tls` block.
+    private var secured: Set<Int> = []
     /// Plans made so far.
     private(set) var madePlans = 0
 
-    init(options: CompilerOptions, registry: ServiceRegistry, rules: DestinationRules, names: DestinationNames) {
+    init(
+        options: CompilerOptions, registry: ServiceRegistry, rules: DestinationRules, names: DestinationNames,
+        files: (any ReferencedFiles)? = nil
+    ) {
         self.names = names
+        security = TLSClientCompiler(options: options, files: files)
         self.options = options
         self.registry = registry
         self.rules = rules
@@ -109,6 +116,12 @@ final class ClusterCompiler {
     var nextDeadline: Double? { retained.nextDeadline }
 
     var services: ServiceRegistry { registry }
+
+    /// Takes in resources, whose Secrets secure connections.
+    func adopt(secretsOf resources: ResourceSet) { security.take(resources) }
+
+    var certificateStatuses: [CertificateStatus] { security.statuses }
+    var securityDiagnostics: [Diagnostic] { security.diagnostics }
 
     /// Takes over a registry; what changed in it decides what is looked at again.
     func adopt(_ newer: ServiceRegistry) {
@@ -256,12 +269,16 @@ final class ClusterCompiler {
     // MARK: Plans
 
     /// A virtual host leads to its clusters until it is released.
-    func use(_ host: CompiledHost) {
-        for destination in host.resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] += 1 }
+    func use(_ host: CompiledHost) { use(host.resolved) }
+
+    func use(_ resolved: [ResolvedDestination]) {
+        for destination in resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] += 1 }
     }
 
-    func release(_ host: CompiledHost) {
-        for destination in host.resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] -= 1 }
+    func release(_ host: CompiledHost) { release(host.resolved) }
+
+    func release(_ resolved: [ResolvedDestination]) {
+        for destination in resolved where destination.clusterID >= 0 { uses[Int(destination.clusterID)] -= 1 }
     }
 
     func releaseAll() {
@@ -272,6 +289,14 @@ final class ClusterCompiler {
     func table() -> ClusterTable {
         var changed = lastTable.capacity != identities.count
         for id in identities.indices where updatePlan(id) { changed = true }
+        if security.needsRound {
+            security.begin()
+            for id in secured {
+                isStale[id] = true
+                if updatePlan(id) { changed = true }
+            }
+            security.settle()
+        }
         return changed ? newTable() : lastTable
     }
 
@@ -286,6 +311,7 @@ final class ClusterCompiler {
         guard uses[id] > 0 else {
             guard plans[id] != nil else { return false }
             plans[id] = nil
+            if secured.remove(id) != nil { security.forget() }
             resolved.forget(cluster: id)
             retained.isGone(Int32(id))
             return true
@@ -293,21 +319,24 @@ final class ClusterCompiler {
         if let plan = plans[id] {
             guard isStale[id], !retained.contains(Int32(id)) else { return false }
             isStale[id] = false
-            let spec = spec(of: id)
+            let (spec, tls) = spec(of: id)
             if plan.spec == spec { return false }
-            plans[id] = ClusterPlan(id: Int32(id), spec: spec, replacing: plan)
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec, replacing: plan, tls: tls)
         } else {
             isStale[id] = false
-            plans[id] = ClusterPlan(id: Int32(id), spec: spec(of: id))
+            let (spec, tls) = spec(of: id)
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec, tls: tls)
         }
         madePlans += 1
         return true
     }
 
-    private func spec(of id: Int) -> ClusterSpec {
+    private func spec(of id: Int) -> (ClusterSpec, TLSClientContexts?) {
         let identity = identities[id]
         var spec = ClusterSpec(name: identity.name)
-        guard let service = registry.service(identity.host, of: identity.namespace) else { return spec }
+        guard let service = registry.service(identity.host, of: identity.namespace) else {
+            return (spec, nil)
+        }
         names.cluster(
             Int32(id),
             belongsTo: ServiceLabels(host: service.host, name: service.name, namespace: service.namespace))
@@ -323,6 +352,27 @@ final class ClusterCompiler {
         if let milliseconds = policy.connectionPool?.idleTimeoutMilliseconds {
             spec.idleTimeoutMilliseconds = milliseconds
         }
-        return spec
+        spec.proxyHeader = policy.proxyProtocol.map { $0 == .v1 ? .v1 : .v2 }
+        spec.speak(policy.connectionPool?.http, to: service.ports.first { $0.number == identity.port })
+        // First: what it settles is part of the spec.
+        let contexts = secure(&spec, id, policy.tls.flatMap { rule?.block($0, policy.tlsPlace, subset, service) })
+        return (spec, contexts)
+    }
+
+    private func secure(_ spec: inout ClusterSpec, _ id: Int, _ block: ClientTLSBlock?) -> TLSClientContexts? {
+        guard let block else {
+            if secured.remove(id) != nil { security.forget() }
+            return nil
+        }
+        secured.insert(id)
+        switch security.security(block) {
+        case .plain: return nil
+        case .secured(let contexts):
+            spec.tls = contexts.spec
+            return contexts
+        case .unusable(let text):
+            spec.transportProblem = text
+            return nil
+        }
     }
 }

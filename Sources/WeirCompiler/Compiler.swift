@@ -14,6 +14,10 @@ package struct Compilation: Sendable {
     package let names: Set<String>
     /// When the same resources compile to something else: the end of a grace.
     package let nextDeadline: Double?
+    /// What is shown and trusted in TLS, towards clients and endpoints.
+    package var certificates: [CertificateStatus] = []
+    /// Contexts of such servers made anew.
+    package var madeContexts = 0
 }
 
 /// What DNS has changed: clusters with other endpoints, and nothing else.
@@ -48,17 +52,30 @@ package final class Compiler {
 
     private var list: ServiceList
     private var hosts: VirtualHostCompiler
+    /// Route tables.
     private var listeners: [ListenerState] = []
+    private var sockets: [ListenerSocket] = []
+    private let certificates: TLSServerCompiler
+    private let files: (any ReferencedFiles)?
+    /// What the certificates were made of.
+    private var certificateInputs = (layout: -1, files: -1)
     private var meshDiagnostics: [Diagnostic] = []
     /// Place by place of `list`.
     private var findings: [[Diagnostic]] = []
 
-    package init(options: CompilerOptions) {
+    /// Longest time until certificates' dates are looked at again: timers do not notice that the clock was set.
+    static let longestDateSeconds = 3600.0
+
+    /// `files`: what resources name by path; without them what lies in files is not looked at.
+    package init(options: CompilerOptions, files: (any ReferencedFiles)? = nil) {
         self.options = options
+        self.files = files
+        certificates = TLSServerCompiler(options: options, files: files)
         listenerCompiler = ListenerCompiler(options: options)
         let registry = ServiceRegistry(ServiceRegistry.Sources(), entries: &entries, options: options, names: names)
         clusters = ClusterCompiler(
-            options: options, registry: registry, rules: DestinationRules([], options: options), names: names)
+            options: options, registry: registry, rules: DestinationRules([], options: options), names: names,
+            files: files)
         list = ServiceList(options: options)
         hosts = VirtualHostCompiler(options: options)
     }
@@ -66,8 +83,8 @@ package final class Compiler {
     /// Compiles all resources.
     ///
     /// Unusable parts are left out and reported; there is always a snapshot. `now` is in seconds of any clock that only goes
-    /// forward.
-    package func compile(_ resources: ResourceSet, at now: Double = 0) -> Compilation {
+    /// forward, `unixSeconds` since 1970: without it dates of certificates are not looked at.
+    package func compile(_ resources: ResourceSet, at now: Double = 0, unixSeconds: Double? = nil) -> Compilation {
         generation += 1
         let madeHosts = hosts.made
         let madePlans = clusters.madePlans
@@ -81,17 +98,25 @@ package final class Compiler {
         } else if !change.isNone || !change.reported.isEmpty {
             compile(change)
         }
+        let madeContexts = certificates.made
+        updateCertificates(resources, atUnix: unixSeconds)
+        for socket in sockets { socket.refresh(certificates) }
         let snapshot = Snapshot(
-            generation: generation, listeners: listeners.map(\.plan), clusters: clusters.table())
+            generation: generation, listeners: sockets.map(\.publishedPlan), clusters: clusters.table())
+        let dates = certificates.nextChange.map { now + min($0 - (unixSeconds ?? 0), Self.longestDateSeconds) }
         return Compilation(
             snapshot: snapshot, diagnostics: diagnostics, recompiledVirtualHosts: hosts.made - madeHosts,
             recompiledClusters: clusters.madePlans - madePlans, names: clusters.settleNames(),
-            nextDeadline: [clusters.nextDeadline, list.grace.nextDeadline].compactMap { $0 }.min())
+            nextDeadline: [clusters.nextDeadline, list.grace.nextDeadline, dates].compactMap { $0 }.min(),
+            certificates: CertificateStatus.joined(certificates.statuses, clusters.certificateStatuses),
+            madeContexts: certificates.made - madeContexts)
     }
 
     private var diagnostics: [Diagnostic] {
         let found = findings.flatMap { $0 }
-        let all = layout.diagnostics + registryDiagnostics + ruleDiagnostics + meshDiagnostics
+        let all =
+            layout.diagnostics + certificates.diagnostics + clusters.securityDiagnostics + registryDiagnostics
+            + ruleDiagnostics + meshDiagnostics
         guard !list.delegates.isEmpty else { return all + found }
         // Several may delegate to one; what is wrong there is told once.
         var seen: Set<Diagnostic> = []
@@ -104,7 +129,8 @@ package final class Compiler {
     package func update(_ answers: [String: NameAnswer]) -> EndpointUpdate? {
         let changed = clusters.adopt(answers)
         guard !changed.isEmpty else { return nil }
-        let snapshot = Snapshot(generation: generation, listeners: listeners.map(\.plan), clusters: clusters.newTable())
+        let snapshot = Snapshot(
+            generation: generation, listeners: sockets.map(\.publishedPlan), clusters: clusters.newTable())
         return EndpointUpdate(snapshot: snapshot, clusters: changed)
     }
 
@@ -119,7 +145,18 @@ package final class Compiler {
         layoutVersion += 1
     }
 
+    private func updateCertificates(_ resources: ResourceSet, atUnix now: Double?) {
+        let isOther = seen.changed([.secret], in: resources)
+        let inputs = (layout: layoutVersion, files: files?.version ?? 0)
+        let isDue = now.flatMap { now in certificates.nextChange.map { $0 <= now } } ?? false
+        guard isOther || inputs != certificateInputs || isDue else { return }
+        certificates.update(layout, resources, atUnix: now)
+        // What was read for the first time is no news.
+        certificateInputs = inputs
+    }
+
     private func updateClusters(_ resources: ResourceSet) {
+        clusters.adopt(secretsOf: resources)
         if seen.changed([.service, .endpointSlice, .pod, .workloadEntry, .serviceEntry], in: resources) {
             let sources = ServiceRegistry.Sources(
                 services: resources.resources(of: .service), slices: resources.resources(of: .endpointSlice),
@@ -141,10 +178,15 @@ package final class Compiler {
     /// Only these VirtualServices changed, and they serve what their former editions served.
     private func compile(_ change: ServiceList.Change) {
         var touched: [ObjectIdentifier: (listener: ListenerState, groups: Set<Int>)] = [:]
+        let streams = sockets.flatMap(\.streams)
+        var touchedStreams: [ObjectIdentifier: StreamTable] = [:]
         for (place, former) in change.replaced {
             let service = list.services[place]
             service.bind(to: layout, version: layoutVersion)
             service.takePlace(of: former)
+            for stream in streams where stream.replace(former, by: service) {
+                touchedStreams[ObjectIdentifier(stream)] = stream
+            }
             for slot in service.slots {
                 slot.listener.replace(slot, by: service)
                 touched[ObjectIdentifier(slot.listener), default: (slot.listener, [])].groups.insert(slot.group)
@@ -160,6 +202,11 @@ package final class Compiler {
             }
             listener.makePlan()
         }
+        for stream in touchedStreams.values {
+            clusters.release(stream.resolved)
+            stream.makePlan(clusters)
+            clusters.use(stream.resolved)
+        }
         for place in Set(change.replaced.map(\.place) + change.reported) {
             findings[place] = findings(of: list.services[place])
         }
@@ -171,10 +218,17 @@ package final class Compiler {
             service.leave()
         }
         let former = listeners
+        let formerStreams = sockets.flatMap(\.streams)
         let served = servedOrder()
-        listeners = gatewayListeners(served)
+        sockets = gatewaySockets(served)
+        for (listener, socket) in zip(layout.listeners, sockets) {
+            socket.expectsProxyHeader = listener.proxyProtocol.isExpected
+        }
         meshDiagnostics = []
-        if let address = options.meshListen { listeners.append(meshListener(address, served, resources)) }
+        if let address = options.meshListen {
+            sockets.append(ListenerSocket(meshListener(address, served, resources)))
+        }
+        listeners = sockets.flatMap(\.tables)
         clusters.releaseAll()
         for listener in listeners {
             let before = former.first { $0.isSuccessor(of: listener) }
@@ -185,6 +239,11 @@ package final class Compiler {
                 listener.setHost(host, of: place)
             }
             listener.makePlan()
+        }
+        for stream in sockets.flatMap(\.streams) {
+            if let before = formerStreams.first(where: { stream.isSuccessor(of: $0) }) { stream.succeed(before) }
+            stream.makePlan(clusters)
+            clusters.use(stream.resolved)
         }
         findings = list.services.map { findings(of: $0) }
     }
@@ -198,24 +257,48 @@ package final class Compiler {
             ? RoutedService.ExportRank.served.flatMap { rank in services.filter { $0.exportRank == rank } } : services
     }
 
-    private func gatewayListeners(_ services: [RoutedService]) -> [ListenerState] {
+    private func gatewaySockets(_ services: [RoutedService]) -> [ListenerSocket] {
         var parts = Array(repeating: [(service: RoutedService, domains: [String])](), count: layout.servers.count)
         for service in services {
             for bound in service.bound { parts[bound.server].append((service, bound.domains)) }
         }
-        return layout.listeners.map { listener in
-            let state = ListenerState(port: listener.port, bind: listener.bind)
-            for server in listener.servers {
+        func table(_ name: String, _ listener: ListenerLayout.Listener, _ servers: [Int]) -> ListenerState {
+            let state = ListenerState(port: listener.port, bind: listener.bind, name: name)
+            for server in servers {
                 let entrance = layout.servers[server].entrance
                 for part in parts[server] {
                     state.add(ListenerState.Member(service: part.service, entrance: entrance), domains: part.domains)
                 }
             }
-            for server in listener.servers where layout.servers[server].redirectsToHTTPS {
+            for server in servers where layout.servers[server].redirectsToHTTPS {
                 let domains = parts[server].flatMap(\.domains) + layout.servers[server].hosts.names
                 for domain in domains { state.redirectToHTTPS(domain) }
             }
             return state
+        }
+        return layout.listeners.map { listener in
+            func stream(_ place: Int, _ source: StreamTable.Source) -> StreamTable {
+                StreamTable(source, at: layout.servers[place].entrance, members: parts[place].map(\.service))
+            }
+            if !listener.isSecured, let first = listener.servers.first, layout.servers[first].content == .stream {
+                return ListenerSocket(port: listener.port, bind: listener.bind, stream: stream(first, .tcp))
+            }
+            guard listener.isSecured else {
+                return ListenerSocket(table("http.\(listener.port)", listener, listener.servers))
+            }
+            let servers = listener.servers.compactMap { place -> ListenerSocket.Secured? in
+                let server = layout.servers[place]
+                guard let secured = server.tls else { return nil }
+                let behind: ListenerSocket.Table =
+                    switch server.content {
+                    case .http: .http(table(secured.tableName, listener, [place]))
+                    case .stream: .stream(stream(place, .tcp))
+                    case .passthrough: .passthrough(stream(place, .tls))
+                    }
+                return ListenerSocket.Secured(
+                    server: place, name: secured.tableName, names: server.hosts.distinctNames, table: behind)
+            }
+            return ListenerSocket(port: listener.port, bind: listener.bind, servers: servers)
         }
     }
 

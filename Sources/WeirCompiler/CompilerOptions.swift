@@ -8,6 +8,10 @@ package struct CompilerOptions: Sendable {
     package var domainSuffix = "cluster.local"
     /// Where the gateway itself counts as living: what it may see, and the first place DestinationRules are looked for.
     package var gatewayNamespace = "default"
+    /// Where Secrets are; `nil` = with the Gateway that names them.
+    package var secretNamespace: String?
+    /// Without such a place Secrets may be wherever the gateway's pods could be: for an analysis, which knows of no process.
+    package var guessesSecretNamespaces = false
     /// Where mesh-wide DestinationRules are looked for last.
     package var rootNamespace = "istio-system"
     /// The labels the gateway goes by: it serves the Gateways whose selector they satisfy, and is the client that

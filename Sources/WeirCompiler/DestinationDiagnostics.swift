@@ -11,8 +11,7 @@ extension RoutedService {
         if destinationFindings.state == state { return destinationFindings.diagnostics }
         let diagnostics = uses.flatMap { use in
             let answer = clusters.resolve(
-                DestinationRequest(
-                    use.destination, namespace: rules[use.rule].namespace, serverPort: serverPort))
+                DestinationRequest(use.destination, namespace: use.resource.id.namespace, serverPort: serverPort))
             return findings(use, answer)
         }
         destinationFindings = DestinationFindings(state: state, diagnostics: diagnostics)
@@ -21,48 +20,46 @@ extension RoutedService {
 
     private func findings(_ use: Use, _ answer: DestinationAnswer) -> [Diagnostic] {
         var found: [Diagnostic] = []
-        let rule = rules[use.rule]
         func report(_ code: DiagnosticCode, _ field: String, _ message: String) {
             found.append(
                 Diagnostic(
-                    code, .warning, resource: rule.resource.id,
-                    path: "\(rule.path).route[\(use.index)].destination.\(field)",
-                    location: rule.resource.location(line: use.line), message: message))
+                    code, .warning, resource: use.resource.id, path: "\(use.path).\(field)",
+                    location: use.resource.location(line: use.line), message: message))
         }
         // For a while everything is as it was; then the finding is another one.
-        let consequence = answer.isRetained ? "so its requests soon will be" : "so its requests are"
+        let consequence = Self.consequence(use, answer)
         switch answer.problem {
         case .unknownHost(let host):
             let taken = use.destination.host == host ? "" : " (written \(use.destination.host))"
             report(
                 .referenceNotFound, "host",
-                "There is no service \(host)\(taken), \(consequence) answered with 503. Declare it with a ServiceEntry or a "
+                "There is no service \(host)\(taken), \(consequence). Declare it with a ServiceEntry or a "
                     + "Service, or correct the host: a name with a dot is taken as a full name.")
         case .notExported(let host, let namespace):
             report(
                 .referenceNotFound, "host",
-                "Service \(host) of namespace \(namespace) is not exported to the gateway's namespace, \(consequence) "
-                    + "answered with 503. Add that to its exportTo, which a Service has in the annotation "
+                "Service \(host) of namespace \(namespace) is not exported to the gateway's namespace, \(consequence). "
+                    + "Add that to its exportTo, which a Service has in the annotation "
                     + "networking.istio.io/exportTo.")
         case .externalNameTwice(let host):
             report(
                 .referenceNotFound, "host",
                 "\(use.destination.host) is another name for \(host), which is itself one for something else; one step is "
-                    + "followed, \(consequence) answered with 503. Name what \(host) stands for.")
+                    + "followed, \(consequence). Name what \(host) stands for.")
         case .nothingToResolve(let host):
             report(
                 .referenceNotFound, "host",
-                "Names lead to the endpoints of \(host), and it has none for this port and subset, \(consequence) "
-                    + "answered with 503. Add an endpoint that carries the subset's labels, or one its selector finds.")
+                "Names lead to the endpoints of \(host), and it has none for this port and subset, \(consequence). "
+                    + "Add an endpoint that carries the subset's labels, or one its selector finds.")
         case .unknownSubset(let host):
             report(
                 .referenceNotFound, "subset",
-                "No DestinationRule in force for \(host) has the subset \(use.destination.subset ?? ""), \(consequence) "
-                    + "answered with 503. Add the subset to the DestinationRule, or correct its name.")
+                "No DestinationRule in force for \(host) has the subset \(use.destination.subset ?? ""), \(consequence). "
+                    + "Add the subset to the DestinationRule, or correct its name.")
         case .unknownPort(let host, let ports):
             report(
                 .referenceNotFound, "port",
-                "Service \(host) has no port \(answer.port), \(consequence) answered with 503. "
+                "Service \(host) has no port \(answer.port), \(consequence). "
                     + "Its ports are \(Self.list(ports)): name one of them in port.number.")
         case nil: break
         }
@@ -73,6 +70,13 @@ extension RoutedService {
                     + "\(answer.port) is taken. Name one in port.number.")
         }
         return found
+    }
+
+    private static func consequence(_ use: Use, _ answer: DestinationAnswer) -> String {
+        if use.isOfStream {
+            return answer.isRetained ? "so its connections soon will be closed" : "so its connections are closed"
+        }
+        return "so its requests \(answer.isRetained ? "soon will be" : "are") answered with 503"
     }
 
     private static func list(_ ports: [Int]) -> String {

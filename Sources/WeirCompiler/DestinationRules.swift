@@ -9,6 +9,9 @@ struct MergedRule {
     let selector: [String: String]?
     var trafficPolicy: TrafficPolicy?
     var subsets: [DestinationRule.Subset]
+    /// Where the policy is written, and each subset: the rules of a host may be several.
+    var policyOwner: Resource
+    var subsetOwners: [String: Resource] = [:]
 
     func subset(named name: String) -> DestinationRule.Subset? { subsets.first { $0.name == name } }
 }
@@ -86,7 +89,9 @@ struct DestinationRules {
         let host = options.qualified(rule.host, namespace: namespace)
         let merged = MergedRule(
             resource: resource, exportTo: ExportList.normalized(rule.exportTo, of: namespace),
-            selector: Self.selector(of: rule), trafficPolicy: rule.trafficPolicy, subsets: rule.subsets)
+            selector: Self.selector(of: rule), trafficPolicy: rule.trafficPolicy, subsets: rule.subsets,
+            policyOwner: resource,
+            subsetOwners: Dictionary(rule.subsets.map { ($0.name, resource) }) { first, _ in first })
         if host == "*" {
             Self.merge(merged, into: &namespaces[namespace, default: Namespace()].star)
         } else if host.hasPrefix("*.") {
@@ -108,8 +113,12 @@ struct DestinationRules {
             }
             for subset in rule.subsets where rules[place].subset(named: subset.name) == nil {
                 rules[place].subsets.append(subset)
+                rules[place].subsetOwners[subset.name] = rule.resource
             }
-            if rules[place].trafficPolicy == nil { rules[place].trafficPolicy = rule.trafficPolicy }
+            if rules[place].trafficPolicy == nil {
+                rules[place].trafficPolicy = rule.trafficPolicy
+                rules[place].policyOwner = rule.resource
+            }
         }
         if isNew { rules.append(rule) }
     }

@@ -7,23 +7,33 @@ struct EffectivePolicy: Equatable {
     private(set) var connectionPool: TrafficPolicy.ConnectionPoolSettings?
     private(set) var outlierDetection: TrafficPolicy.OutlierDetection?
     private(set) var tls: TrafficPolicy.ClientTLS?
+    /// Where that is written.
+    private(set) var tlsPlace = Place(isInSubset: false)
 
     private(set) var tunnel: TrafficPolicy.Tunnel?
     private(set) var proxyProtocol: TrafficPolicy.ProxyProtocolVersion?
     private(set) var retryBudget: TrafficPolicy.RetryBudget?
 
+    struct Place: Equatable {
+        let isInSubset: Bool
+        /// Place among the `portLevelSettings`.
+        var entry: Int?
+    }
+
     /// Reduces the rule's policy to the port, then lays the subset's over it, block by block.
     init(_ policy: TrafficPolicy?, subset: TrafficPolicy?, port: Int) {
-        if let entry = policy?.entry(for: port) {
-            // What a port's entry leaves out falls to the defaults, not to the policy around it.
-            take(entry)
-        } else if let policy {
-            lay(policy)
-        }
-        if let entry = subset?.entry(for: port) {
-            take(entry)
-        } else if let subset {
-            lay(subset)
+        for (policy, isSubset) in [(policy, false), (subset, true)] {
+            guard let policy else { continue }
+            if let index = policy.portLevelSettings.firstIndex(where: { $0.port == port }) {
+                // What a port's entry leaves out falls to the defaults, not to the policy around it. What no entry can have
+                // is a subset's all the same.
+                if isSubset { lay(policy) }
+                take(policy.portLevelSettings[index])
+                tlsPlace = Place(isInSubset: isSubset, entry: index)
+            } else {
+                lay(policy)
+                if policy.tls != nil { tlsPlace = Place(isInSubset: isSubset) }
+            }
         }
     }
 

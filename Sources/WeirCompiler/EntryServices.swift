@@ -27,10 +27,14 @@ struct EntryServices {
         let isOwnEndpoint = discovery != .listed && entry.endpoints.isEmpty && entry.workloadSelector == nil
         services = entry.hosts.map { written in
             let host = written.lowercased()
-            return RegisteredService(
+            var service = RegisteredService(
                 host: host, name: host, namespace: resource.id.namespace,
-                ports: ports.map { RegisteredService.Port(number: $0.number, name: $0.name) },
+                ports: ports.map {
+                    RegisteredService.Port(number: $0.number, name: $0.name, speaks: PortProtocol($0.protocol))
+                },
                 endpoints: isOwnEndpoint ? [ownEndpoint(of: host, workloadNames)] : endpoints, discovery: discovery)
+            service.subjectAltNames = entry.subjectAltNames
+            return service
         }
     }
 

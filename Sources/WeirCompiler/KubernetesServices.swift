@@ -38,7 +38,9 @@ struct KubernetesServices {
         let ports = service.ports.filter { $0.protocol.uppercased() != "UDP" }
         var made = RegisteredService(
             host: options.qualified(name, namespace: namespace), name: name, namespace: namespace,
-            ports: ports.map { RegisteredService.Port(number: $0.number, name: $0.name) }, endpoints: [])
+            ports: ports.map {
+                RegisteredService.Port(number: $0.number, name: $0.name, speaks: $0.kubernetesProtocol)
+            }, endpoints: [])
         if service.type == "ExternalName" {
             guard let external = service.externalName else { return made }
             made.alias = Self.withoutFinalDot(options.qualified(external, namespace: namespace))

@@ -16,6 +16,34 @@ struct ServedServer {
     let hosts: ServerHosts
     /// Requests for its hosts are sent to https.
     let redirectsToHTTPS: Bool
+    /// `nil` where requests come in the clear.
+    let tls: SecuredServer?
+    var content = ServerContent.http
+}
+
+/// What comes in through a server.
+enum ServerContent {
+    case http
+    /// Bytes, which the `tcp` routes of VirtualServices are for; inside TLS, where the server has it.
+    case stream
+    /// TLS that is not ended here, which `tls` routes are for.
+    case passthrough
+}
+
+/// A server whose connections come in TLS.
+struct SecuredServer {
+    let gateway: Resource
+    let server: Gateway.Server
+    let settings: Gateway.TLS
+    let report: ServerReport
+
+    /// Of its route table, as Istio names it (semantics 2.4).
+    var tableName: String {
+        "https.\(server.port.number).\(server.port.name).\(gateway.id.name).\(gateway.id.namespace)"
+    }
+
+    /// As listings speak of it.
+    var title: String { "Gateway \(gateway.id.fullName) \(server.port.name)" }
 }
 
 /// The Gateways laid out by port: what is listened on, by whom, for which hosts.
@@ -23,6 +51,10 @@ struct ListenerLayout {
     struct Listener {
         let port: Int
         var bind: String?
+        /// Its servers have certificates and route tables of their own.
+        let isSecured: Bool
+        /// Its connections begin with a PROXY protocol header.
+        let proxyProtocol: ProxyProtocol
         /// Places in `servers`, in Istio's order.
         var servers: [Int] = []
     }
@@ -38,18 +70,6 @@ struct ListenerLayout {
 
 /// Gateways to listeners: order, merging and conflicts of semantics 2.1 to 2.5.
 struct ListenerCompiler {
-    private enum PortClass: String {
-        case http = "plain HTTP"
-        case tls = "TLS"
-        case tcp = "TCP"
-    }
-    /// Who declares an address; Gateways as `namespace/name (file:line)`.
-    private struct Claims {
-        /// Gateway of the first server that is served there.
-        var served: String?
-        /// The first server there of a class that is not served, which Istio would give the address to.
-        var unserved: (portClass: PortClass, gateway: String)?
-    }
     private struct BindingKey: Hashable {
         let gateway: String
         let port: Int
@@ -66,45 +86,56 @@ struct ListenerCompiler {
     /// Lays out all Gateways, which come in Istio's order: earlier wins.
     mutating func layout(_ gateways: [Resource]) -> ListenerLayout {
         var layout = ListenerLayout()
-        var claims: [ListenAddress: Claims] = [:]
+        var claims: [ListenAddress: PortClaims] = [:]
         var places: [ListenAddress: Int] = [:]
         for resource in gateways {
             guard case .gateway(let gateway) = resource.spec else { continue }
-            let name = "\(resource.id.namespace)/\(resource.id.name)"
+            let name = resource.id.fullName
             // Known, even when no server of it is served.
             layout.serversByGateway[name] = []
             let isOurs = options.gatewayLabels == nil || options.carries(gateway.selector)
+            if isOurs { layout.diagnostics += ProxyProtocol.problem(of: resource) }
             if !isOurs { layout.diagnostics.append(Self.foreign(resource)) }
             for (index, server) in gateway.servers.enumerated() {
                 let hosts = ServerHosts(server.hosts, gatewayNamespace: resource.id.namespace)
                 layout.hostsByGateway[name, default: []].append(hosts)
                 guard isOurs else { continue }
                 let address = ListenAddress(port: server.port.number, bind: server.bind, standard: options.bind)
-                let report = Report(resource: resource, index: index, line: server.line)
-                if let problem = Self.problem(server, report, &claims[address, default: Claims()]) {
-                    layout.diagnostics.append(problem)
-                    continue
-                }
-                let share = Self.claim(server, report, &claims[address, default: Claims()])
-                layout.diagnostics += share.map { [$0] } ?? []
+                let report = ServerReport(resource: resource, index: index, line: server.line)
+                let (isServed, finding) = claims[address, default: PortClaims()].claim(server, hosts, report)
+                layout.diagnostics += finding.map { [$0] } ?? []
+                guard isServed else { continue }
                 let place = layout.servers.count
-                layout.servers.append(
-                    ServedServer(
-                        entrance: entrance(gateway: name, port: address.port), hosts: hosts,
-                        redirectsToHTTPS: server.tls?.httpsRedirect == true))
+                layout.servers.append(self.served(server, report, hosts))
                 layout.serversByGateway[name, default: []].append(place)
+                let proxies = ProxyProtocol(of: resource)
                 if let known = places[address] {
+                    layout.diagnostics += layout.listeners[known].proxyProtocol.conflict(with: proxies, report)
                     layout.listeners[known].servers.append(place)
                     layout.listeners[known].bind = ListenAddress.wider(
                         layout.listeners[known].bind, server.bind, standard: options.bind)
                 } else {
                     places[address] = layout.listeners.count
                     layout.listeners.append(
-                        ListenerLayout.Listener(port: address.port, bind: server.bind, servers: [place]))
+                        ListenerLayout.Listener(
+                            port: address.port, bind: server.bind, isSecured: server.isSecured,
+                            proxyProtocol: proxies, servers: [place]))
                 }
             }
         }
         return layout
+    }
+
+    private mutating func served(
+        _ server: Gateway.Server, _ report: ServerReport, _ hosts: ServerHosts
+    ) -> ServedServer {
+        let gateway = report.resource
+        let secured = server.isSecured ? server.tls ?? Gateway.TLS() : nil
+        return ServedServer(
+            entrance: entrance(gateway: gateway.id.fullName, port: server.port.number), hosts: hosts,
+            redirectsToHTTPS: server.isPlainHTTP && server.tls?.httpsRedirect == true,
+            tls: secured.map { SecuredServer(gateway: gateway, server: server, settings: $0, report: report) },
+            content: server.content)
     }
 
     /// The same for the same Gateway and port in all generations.
@@ -120,74 +151,23 @@ struct ListenerCompiler {
             .notBoundToGateway, .info, resource: gateway.id, path: "spec.selector", location: gateway.location,
             message: "The Gateway selects other labels than those of --gateway-selector, so it is not served here.")
     }
-
-    /// Makes diagnostics of one server.
-    private struct Report {
-        let resource: Resource
-        let index: Int
-        let line: Int
-
-        var gateway: String {
-            let location = resource.location(line: line)
-            return "\(resource.id.namespace)/\(resource.id.name) (\(location.file):\(location.line))"
-        }
-
-        func callAsFunction(_ code: DiagnosticCode, _ field: String, _ message: String) -> Diagnostic {
-            Diagnostic(
-                code, .warning, resource: resource.id, path: "spec.servers[\(index)]" + field,
-                location: resource.location(line: line), message: message)
-        }
-    }
-
-    /// Why a server is not served, if so.
-    ///
-    /// A server of a class that is not served takes no address from one that is.
-    private static func problem(_ server: Gateway.Server, _ report: Report, _ claims: inout Claims) -> Diagnostic? {
-        let portClass = portClass(of: server)
-        if portClass != .http {
-            if let owner = claims.served {
-                return report(
-                    .conflictingGateways, ".port",
-                    "Port \(server.port.number) already serves \(PortClass.http.rawValue) for Gateway \(owner), so this "
-                        + "\(portClass.rawValue) server is dropped. Give it another port number or bind address.")
-            }
-            claims.unserved = claims.unserved ?? (portClass, report.gateway)
-            return report(
-                .unsupportedServer, ".port.protocol",
-                "Protocol \(server.port.protocol.rawValue) is not served by this version; the port is not listened on for "
-                    + "it. Use protocol HTTP, or terminate TLS in front of Weir.")
-        }
-        if server.bind?.hasPrefix("unix:") == true {
-            return report(
-                .unsupportedServer, ".bind",
-                "Listening on a unix socket is not served by this version. Use an IP address, or leave bind out.")
-        }
-        return nil
-    }
-
-    /// Notes that a server is served; tells when Istio would have given its address to another.
-    private static func claim(_ server: Gateway.Server, _ report: Report, _ claims: inout Claims) -> Diagnostic? {
-        claims.served = claims.served ?? report.gateway
-        guard let other = claims.unserved else { return nil }
-        return report(
-            .conflictingGateways, ".port",
-            "Port \(server.port.number) is declared for \(other.portClass.rawValue) by Gateway \(other.gateway) first; Istio "
-                + "sees a conflict and drops this plain HTTP server. Weir does not serve \(other.portClass.rawValue), so "
-                + "it serves this one. Give one of them another port number or bind address.")
-    }
-
-    private static func portClass(of server: Gateway.Server) -> PortClass {
-        if server.isPlainHTTP { return .http }
-        switch server.port.protocol {
-        case .https, .tls: return .tls
-        default: return .tcp
-        }
-    }
 }
 
 extension Resource {
     /// A line of the resource's file, or where the resource starts when none was recorded.
     func location(line: Int) -> SourceLocation {
         SourceLocation(file: location.file, line: line > 0 ? line : location.line)
+    }
+}
+
+extension Gateway.Server {
+    /// Its connections come in TLS.
+    var isSecured: Bool { port.protocol == .https || port.protocol == .tls }
+
+    fileprivate var content: ServerContent {
+        if isPlainHTTP { return .http }
+        guard isSecured else { return .stream }
+        if (tls ?? Gateway.TLS()).mode == .passthrough { return .passthrough }
+        return port.protocol == .tls ? .stream : .http
     }
 }

@@ -38,6 +38,8 @@ final class ListenerState {
 
     let port: Int
     let bind: String?
+    /// What its route table is called.
+    let name: String
     /// By what names the groups are reached; `nil` = each by its domain.
     private let names: [MeshName]?
     private(set) var groups: [Group] = []
@@ -46,10 +48,11 @@ final class ListenerState {
     private var shares: Set<Share> = []
     private(set) var plan: ListenerPlan
 
-    /// A Gateway's listener, still without hosts.
-    init(port: Int, bind: String?) {
+    /// A Gateway's listener, or a server of one that speaks TLS; still without hosts.
+    init(port: Int, bind: String?, name: String) {
         self.port = port
         self.bind = bind
+        self.name = name
         names = nil
         plan = ListenerPlan(port: port, bind: bind, hosts: [])
     }
@@ -58,6 +61,7 @@ final class ListenerState {
     init(mesh address: MeshAddress, _ layout: MeshLayout) {
         port = address.port
         bind = address.host
+        name = "mesh.\(port)"
         names = layout.names
         groups = layout.groups
         plan = ListenerPlan(port: port, bind: bind, hosts: [])
@@ -71,7 +75,7 @@ final class ListenerState {
 
     /// Whether the other is its edition of another generation.
     func isSuccessor(of other: ListenerState) -> Bool {
-        port == other.port && bind == other.bind && (names == nil) == (other.names == nil)
+        port == other.port && bind == other.bind && name == other.name
     }
 
     /// The group of a key.

@@ -18,7 +18,7 @@ extension RoutedService {
     }
 
     fileprivate func reference(_ use: Use, _ options: CompilerOptions) -> Reference {
-        let (destination, namespace) = (use.destination, rules[use.rule].namespace)
+        let (destination, namespace) = (use.destination, use.resource.id.namespace)
         return Reference(
             host: options.qualified(destination.host, namespace: namespace), namespace: namespace,
             subset: destination.subset.flatMap { $0.isEmpty ? nil : $0 }, port: destination.port)
@@ -89,11 +89,10 @@ struct ReferenceGrace {
         guard let use = edition.uses.first(where: { wait.missing.contains(edition.reference($0, options)) }) else {
             return nil
         }
-        let rule = edition.rules[use.rule]
         let names = wait.missing.map(Self.text).sorted().joined(separator: ", ")
         return Diagnostic(
-            .waitingForReference, .warning, resource: rule.resource.id,
-            path: "\(rule.path).route[\(use.index)].destination", location: rule.resource.location(line: use.line),
+            .waitingForReference, .warning, resource: use.resource.id, path: use.path,
+            location: use.resource.location(line: use.line),
             message:
                 "This edition of \(id) names what is not declared yet (\(names)); the edition before serves until it is, "
                 + "for \(Self.seconds(options.referenceGraceSeconds)) at most. Declare it, or correct the destination.")

@@ -18,6 +18,7 @@ struct RegisteredService: Equatable {
     struct Port: Equatable {
         let number: Int
         let name: String
+        var speaks = PortProtocol.other
     }
     struct Endpoint: Equatable {
         let place: EndpointPlace
@@ -50,6 +51,8 @@ struct RegisteredService: Equatable {
     var ports: [Port]
     var endpoints: [Endpoint]
     var discovery = Discovery.listed
+    /// Names of which the endpoints' certificates must have one, where their cluster says nothing else.
+    var subjectAltNames: [String] = []
     /// The service this one is another name for (ExternalName); the endpoints count where there is no such service.
     var alias: String?
 
@@ -95,6 +98,7 @@ struct RegisteredService: Equatable {
     /// A ServiceEntry of the same namespace adds what it has (semantics 5.3).
     mutating func merge(_ other: RegisteredService) {
         let known = ports.count
+        if subjectAltNames.isEmpty { subjectAltNames = other.subjectAltNames }
         for port in other.ports where !ports.contains(where: { $0.number == port.number }) { ports.append(port) }
         // Every endpoint lists one number a port of the merged service.
         endpoints = endpoints.map { $0.with(ports: $0.ports + Array(repeating: 0, count: ports.count - known)) }

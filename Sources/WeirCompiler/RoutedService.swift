@@ -12,12 +12,15 @@ final class RoutedService {
     /// A destination, and where it is written.
     struct Use {
         let destination: Destination
-        /// Place in `rules`.
-        let rule: Int
-        let index: Int
+        /// Who wrote it: a short host belongs to that namespace.
+        let resource: Resource
+        /// Of the destination, in that resource.
+        let path: String
         let line: Int
         /// Requests get there: a weight of 0 among several destinations means never.
         let isUsed: Bool
+        /// It is of a `tcp` or `tls` route.
+        let isOfStream: Bool
     }
 
     /// Who may see it; narrower comes first where several serve one host (semantics 3.1).
@@ -85,15 +88,29 @@ final class RoutedService {
         let delegation = Delegation(service, resource, options, find: find)
         rules = delegation.rules
         delegates = delegation.sources
-        uses = delegation.rules.enumerated().flatMap { Self.uses($1, at: $0) }
+        uses = delegation.rules.flatMap { Self.uses($0) } + Self.streamUses(service, resource)
         exportRank = Self.rank(service.exportTo, namespace, options)
         ownDiagnostics = findOwnProblems(options) + delegation.diagnostics
     }
 
-    private static func uses(_ rule: RoutedRule, at place: Int) -> [Use] {
+    private static func uses(_ rule: RoutedRule) -> [Use] {
         rule.http.route.enumerated().map { index, entry in
             let isUsed = rule.http.route.count == 1 || (entry.weight ?? 0) > 0
-            return Use(destination: entry.destination, rule: place, index: index, line: entry.line, isUsed: isUsed)
+            return Use(
+                destination: entry.destination, resource: rule.resource,
+                path: "\(rule.path).route[\(index)].destination", line: entry.line, isUsed: isUsed, isOfStream: false)
+        }
+    }
+
+    private static func streamUses(_ service: VirtualService, _ resource: Resource) -> [Use] {
+        let tls = service.tls.enumerated().map { ("spec.tls[\($0)]", $1.route) }
+        let tcp = service.tcp.enumerated().map { ("spec.tcp[\($0)]", $1.route) }
+        return (tls + tcp).flatMap { path, route in
+            route.enumerated().map { index, entry in
+                Use(
+                    destination: entry.destination, resource: resource, path: "\(path).route[\(index)].destination",
+                    line: entry.line, isUsed: route.count == 1 || (entry.weight ?? 0) > 0, isOfStream: true)
+            }
         }
     }
 

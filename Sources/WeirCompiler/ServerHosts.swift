@@ -49,6 +49,12 @@ struct ServerHosts {
     /// All of them, without their namespaces.
     var names: [String] { patterns.map(\.host) }
 
+    /// As `names`, each once.
+    var distinctNames: [String] {
+        var seen: Set<String> = []
+        return names.filter { seen.insert($0).inserted }
+    }
+
     /// The more specific of each pair of a server's host and `host` that overlap; empty when none do.
     func domains(for host: String, namespace: String) -> [String] {
         guard host == "*" || host.hasPrefix("*.") else {

@@ -5,7 +5,8 @@ import WeirConfig
 package struct BindingOptions: Sendable {
     /// The labels the gateway goes by; `nil` = every Gateway is served.
     package var gatewayLabels: [String: String]?
-    package var gatewayNamespace = "default"
+    /// Where the gateway lives, and with it its Secrets; `nil` = in `default`, its Secrets with their Gateways.
+    package var gatewayNamespace: String?
     package var rootNamespace = "istio-system"
     package var domainSuffix = "cluster.local"
     /// Where callers without a sidecar find services by name; `nil` = nowhere.
@@ -20,7 +21,8 @@ package struct BindingOptions: Sendable {
         var options = CompilerOptions(workers: workers)
         options.bind = bind
         options.gatewayLabels = gatewayLabels
-        options.gatewayNamespace = gatewayNamespace
+        options.gatewayNamespace = gatewayNamespace ?? options.gatewayNamespace
+        options.secretNamespace = gatewayNamespace
         options.rootNamespace = rootNamespace
         options.domainSuffix = domainSuffix
         options.meshListen = meshListen.map {

@@ -47,14 +47,19 @@ package final class Bootstrap {
     private let engine: Engine
     private let servers = LocalServers(
         name: "admin", connections: ConnectionLimits.local(descriptors: DescriptorLimit.raise()))
+    private let certificateFiles: CertificateFiles
     private let compiler: Compiler
     private let store: ResourceStore
     private let resolver: NameResolver
     private let shutdown: Shutdown
+    /// `nil` without `--takeover`.
+    private let takeover: Takeover?
     /// `nil` when there is to be none.
     private let accessLog: Result<AccessLog, SocketError>?
     private var accessLogWriter: AccessLogWriter?
     private var isReady = false
+    /// Why the process must not serve after all.
+    private var refusal: ExitStatus?
 
     package init(options: ServerOptions, log: Logger? = nil, hooks: ServerHooks = ServerHooks()) {
         baseLog = log ?? Logger(level: options.logLevel)
@@ -68,10 +73,17 @@ package final class Bootstrap {
         status = ServerStatus(workers: options.workers)
         accessLog = Self.makeAccessLog(options)
         engine = Self.makeEngine(options, accessLog: try? accessLog?.get(), handle: loop.handle)
-        compiler = Compiler(options: options.binding.compilerOptions(workers: options.workers, bind: options.bind))
+        certificateFiles = CertificateFiles(loop: loop)
+        compiler = Compiler(
+            options: options.binding.compilerOptions(workers: options.workers, bind: options.bind),
+            files: certificateFiles)
         store = ResourceStore(loop: loop, sources: [FileSource(paths: options.configPaths, loop: loop)])
         resolver = NameResolver(loop: loop, options: options.names)
-        shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
+        let shutdown = Shutdown(options: options, engine: engine, status: status, loop: loop, log: log)
+        self.shutdown = shutdown
+        takeover = options.takeoverPath.map { [engine, servers, loop] path in
+            Takeover(path: path, engine: engine, servers: servers, shutdown: shutdown, loop: loop, log: log)
+        }
     }
 
     /// May be given to any thread before `run`.
@@ -104,6 +116,7 @@ package final class Bootstrap {
         }
         defer { accessLogWriter?.stop() }
         do {
+            try takeover?.begin()
             try listen()
         } catch {
             log.error("cannot start: \(error)")
@@ -132,6 +145,7 @@ package final class Bootstrap {
         engineOptions.portMap = options.portMap
         engineOptions.serverName = options.serverName
         engineOptions.acceptsHTTP10 = options.acceptsHTTP10
+        engineOptions.trustedHops = options.trustedHops
         engineOptions.limits = ConnectionLimits(descriptors: DescriptorLimit.raise())
         engineOptions.accessLog = accessLog
         engineOptions.onRetired = { handle.post { door.open()?.releaseRetired() } }
@@ -154,15 +168,15 @@ package final class Bootstrap {
         let admin = AdminServer(
             status: status, metrics: metrics, logging: LogSettings(levels: logLevels, log: logger(.admin)),
             listings: ListingServer(engine: engine, status: status, servers: servers))
-        let port = try servers.listen("\(options.admin)") { admin.answer($0) }
+        let port = try servers.listen("\(options.admin)", role: .admin) { admin.answer($0) }
         let address = HostPort(host: options.admin.host, port: port)
         if let health = options.health {
             let server = HealthServer(status: status)
-            _ = try servers.listen("\(health)") { server.answer($0) }
+            _ = try servers.listen("\(health)", role: .health) { server.answer($0) }
         }
         log.info("admin server listening", metadata: ["address": "\(address)"])
         if let wanted = options.metrics {
-            let port = try servers.listen("\(wanted)") { metrics.answer($0) }
+            let port = try servers.listen("\(wanted)", role: .metrics) { metrics.answer($0) }
             let address = HostPort(host: wanted.host, port: port)
             log.info("metrics server listening", metadata: ["address": "\(address)"])
             hooks.metricsListening(address)
@@ -172,29 +186,29 @@ package final class Bootstrap {
 
     private func serve() -> ExitStatus {
         let reload = Reload(
-            compiler: compiler, engine: engine, status: status, loop: loop, resolver: resolver, log: logger(.config),
+            compiler: compiler, engine: engine, status: status, loop: loop, resolver: resolver,
+            files: certificateFiles, log: logger(.config),
             live: { [unowned self] in becameLive($0) })
         engine.start()
         defer {
             reload.stop()
             store.stop()
+            takeover?.stop()
             shutdown.stop()
             engine.stop()
             runOut()
             log.notice("stopped")
         }
-        var refusal: ExitStatus?
         var isFirst = true
         store.start { [unowned self] delivery in
             reload.take(delivery) { [unowned self] problems in
                 guard isFirst else { return }
                 isFirst = false
-                refusal = judge(delivery, problems)
-                if refusal != nil { loop.handle.stop() }
+                if let refusal = judge(delivery, problems) { refuse(refusal) }
             }
         }
         if let refusal { return refusal }
-        let signals = options.takesSignals ? Signals(loop: loop) { [unowned self] in received($0) } : nil
+        let signals = options.takesSignals ? Signals(loop: loop) { [unowned self] in received($0, reload) } : nil
         loop.run()
         withExtendedLifetime(signals) {}
         return refusal ?? .success
@@ -222,20 +236,37 @@ package final class Bootstrap {
         return nil
     }
 
+    /// Ends before anything was served.
+    private func refuse(_ status: ExitStatus) {
+        refusal = status
+        loop.handle.stop()
+    }
+
     private func becameLive(_ generation: UInt64) {
-        if !isReady { log.notice("ready", metadata: ["milliseconds": "\(Int(status.uptimeSeconds * 1000))"]) }
+        guard refusal == nil else { return }
+        if !isReady {
+            do throws(TakeoverError) {
+                try takeover?.becameReady()
+            } catch {
+                log.error("cannot take over: \(error)")
+                return refuse(.failure)
+            }
+            log.notice("ready", metadata: ["milliseconds": "\(Int(status.uptimeSeconds * 1000))"])
+        }
         isReady = true
         hooks.live(generation)
     }
 
-    private func received(_ signal: Int32) {
+    private func received(_ signal: Int32, _ reload: Reload) {
         switch signal {
         case SIGHUP:
             accessLogWriter?.reopen()
+            let hasOtherCertificates = certificateFiles.reload()
             let isDifferent = store.reload()
+            if hasOtherCertificates, !isDifferent { reload.certificatesChanged() }
             logger(.config).log(
-                level: isDifferent ? .notice : .debug, "configuration read again",
-                metadata: ["reason": "SIGHUP", "changed": "\(isDifferent)"])
+                level: isDifferent || hasOtherCertificates ? .notice : .debug, "configuration read again",
+                metadata: ["reason": "SIGHUP", "changed": "\(isDifferent || hasOtherCertificates)"])
         case SIGINT: shutdown.request("SIGINT")
         default: shutdown.request("SIGTERM")
         }

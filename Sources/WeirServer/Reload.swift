@@ -25,9 +25,13 @@ final class Reload {
     private let loop: ControlLoop
     private let log: Logger
     private let resolver: NameResolver
+    /// What resources name by path.
+    private let files: CertificateFiles
     private var problemLog = ProblemLog()
     /// What the workers have, and what became of it.
     private var last: Published?
+    /// What was compiled last.
+    private var latest: Delivery?
     /// What waits for names.
     private var held: Held?
     private var holdEnd: ControlWatch?
@@ -44,6 +48,7 @@ final class Reload {
         let delivery: Delivery
         /// Of the configuration alone.
         let diagnostics: [Diagnostic]
+        let certificates: [CertificateStatus]
         var snapshot: Snapshot
         var failures: [ListenerProblem]
     }
@@ -51,6 +56,7 @@ final class Reload {
     private struct Held {
         let delivery: Delivery
         let diagnostics: [Diagnostic]
+        let certificates: [CertificateStatus]
         var snapshot: Snapshot
         let names: Set<String>
         let start: Double
@@ -59,16 +65,18 @@ final class Reload {
 
     init(
         compiler: Compiler, engine: Engine, status: ServerStatus, loop: ControlLoop, resolver: NameResolver,
-        log: Logger, live: @escaping (UInt64) -> Void
+        files: CertificateFiles, log: Logger, live: @escaping (UInt64) -> Void
     ) {
         self.compiler = compiler
         self.engine = engine
         self.status = status
         self.loop = loop
         self.resolver = resolver
+        self.files = files
         self.log = log
         self.live = live
         resolver.changed = { [unowned self] in take($0) }
+        files.changed = { [unowned self] in certificatesChanged() }
     }
 
     /// Puts the delivery in force, at once or when its names are known; then tells the ports that could not be listened on.
@@ -76,12 +84,16 @@ final class Reload {
     /// One that comes while another waits takes its place.
     func take(_ delivery: Delivery, published: @escaping ([Problem]) -> Void = { _ in }) {
         let start = SystemClock.now
-        let compilation = compiler.compile(delivery.resources, at: start)
+        let compilation = compiler.compile(delivery.resources, at: start, unixSeconds: SystemClock.unix)
+        latest = delivery
         compileAgain(at: compilation.nextDeadline, delivery)
         resolver.want(compilation.names)
         held = Held(
-            delivery: delivery, diagnostics: compilation.diagnostics, snapshot: compilation.snapshot,
-            names: compilation.names, start: start, published: published)
+            delivery: delivery, diagnostics: compilation.diagnostics, certificates: compilation.certificates,
+            snapshot: compilation.snapshot, names: compilation.names, start: start, published: published)
+        if compilation.madeContexts > 0 {
+            log.info("certificates loaded", metadata: ["servers": "\(compilation.madeContexts)"])
+        }
         guard waitsForNames else { return release() }
         if holdEnd == nil { holdEnd = loop.schedule(after: Self.nameWaitSeconds) { [unowned self] in release() } }
     }
@@ -111,7 +123,8 @@ final class Reload {
         }
         let problems = report(
             Published(
-                delivery: ready.delivery, diagnostics: ready.diagnostics, snapshot: ready.snapshot, failures: failures))
+                delivery: ready.delivery, diagnostics: ready.diagnostics, certificates: ready.certificates,
+                snapshot: ready.snapshot, failures: failures))
         log.info(
             "configuration published",
             metadata: [
@@ -140,9 +153,16 @@ final class Reload {
         _ = report(published)
     }
 
+    /// Files that resources name hold something else: the same resources compile to something else.
+    func certificatesChanged() {
+        guard let latest, !isStopped else { return }
+        take(latest, published: held?.published ?? { _ in })
+    }
+
     /// Nothing is published afterwards.
     func stop() {
         resolver.stop()
+        files.stop()
         holdEnd?.cancel()
         holdEnd = nil
         held = nil
@@ -157,7 +177,7 @@ final class Reload {
     private func compileAgain(at deadline: Double?, _ delivery: Delivery) {
         grace?.cancel()
         grace = deadline.map { deadline in
-            loop.schedule(after: deadline - SystemClock.now) { [unowned self] in
+            loop.schedule(after: max(deadline - SystemClock.now, 0)) { [unowned self] in
                 // Whoever waits for what is held waits on.
                 take(delivery, published: held?.published ?? { _ in })
             }
@@ -198,20 +218,19 @@ final class Reload {
     /// Tells `/status` and the log what came of a configuration; returns the problems, those of ports last.
     private func report(_ published: Published) -> [Problem] {
         last = published
-        let found = published.delivery.diagnostics + published.diagnostics + compiler.nameDiagnostics
+        let found =
+            published.delivery.diagnostics + published.diagnostics + files.diagnostics + compiler.nameDiagnostics
         let problems =
             found.map(Problem.init)
             + published.failures.map { Problem($0, resources: published.delivery.resources) }
         status.published(
-            configuration(published.delivery, published.snapshot, published.failures, problems),
-            snapshot: published.snapshot)
+            configuration(published, problems), snapshot: published.snapshot)
         problemLog.report(problems, to: log)
         return problems
     }
 
-    private func configuration(
-        _ delivery: Delivery, _ snapshot: Snapshot, _ failures: [ListenerProblem], _ problems: [Problem]
-    ) -> ServerStatus.Configuration {
+    private func configuration(_ published: Published, _ problems: [Problem]) -> ServerStatus.Configuration {
+        let (delivery, failures) = (published.delivery, published.failures)
         var configuration = ServerStatus.Configuration()
         for kind in Kind.allCases {
             let count = delivery.resources.resources(of: kind).count
@@ -229,6 +248,7 @@ final class Reload {
         configuration.listeners.sort { ($0.port, $0.bind ?? "") < ($1.port, $1.bind ?? "") }
         configuration.problems = problems
         configuration.files = delivery.files
+        configuration.certificates = published.certificates
         return configuration
     }
 }

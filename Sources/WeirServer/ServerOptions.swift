@@ -30,6 +30,8 @@ package struct ServerOptions: Sendable {
     package var serverName: String? = "weir"
     /// HTTP/1.0 requests are served instead of answered 426.
     package var acceptsHTTP10 = false
+    /// Proxies in front of the gateway that are trusted to name the client in `x-forwarded-for`.
+    package var trustedHops = 0
     /// Who the gateway is to the resources.
     package var binding = BindingOptions()
     package var logLevel = Logger.Level.info
@@ -37,6 +39,8 @@ package struct ServerOptions: Sendable {
     package var accessLog: AccessLogTarget?
     /// What such a line looks like; `nil` = Istio's text.
     package var accessLogFormat: AccessLogFormat?
+    /// Path at which sockets are taken over from the process that serves, and handed to the next; `nil` = neither.
+    package var takeoverPath: String?
     /// SIGTERM, SIGINT and SIGHUP act on the server.
     ///
     /// Off where a process runs several.
@@ -90,6 +94,23 @@ package enum OptionValue {
         } catch {
             throw OptionError(error.description)
         }
+    }
+
+    /// A number of proxies.
+    package static func trustedHops(_ number: Int) throws(OptionError) -> Int {
+        guard (0...TrustedHops.most).contains(number) else {
+            throw OptionError("'\(number)' is no number of proxies. Write --trusted-hops 0 to \(TrustedHops.most).")
+        }
+        return number
+    }
+
+    /// The path of a unix socket.
+    package static func takeoverPath(_ text: String) throws(OptionError) -> String {
+        guard !text.isEmpty, text.utf8.count <= TakeoverPath.maxBytes, !text.utf8.contains(0) else {
+            throw OptionError(
+                "'\(text)' cannot be the path of a socket. Write --takeover with 1 to \(TakeoverPath.maxBytes) bytes.")
+        }
+        return text
     }
 
     /// A level of swift-log by its name.

@@ -1,3 +1,4 @@
+package import WeirCompiler
 import WeirEngine
 package import WeirSources
 
@@ -12,6 +13,8 @@ package final class ServerStatus: Sendable {
         package var listeners: [Listener] = []
         package var problems: [Problem] = []
         package var files: [FileSummary] = []
+        /// What servers of TLS show and trust.
+        package var certificates: [CertificateStatus] = []
 
         package init() {}
 

@@ -44,6 +44,20 @@ final class Shutdown {
         }
     }
 
+    /// A successor serves at the listeners of these slots: drains at once, as there is nobody who has yet to notice.
+    ///
+    /// Readiness fails only where the successor does not answer for it.
+    func handOver(_ slots: Set<Int>, failsReadiness: Bool) {
+        switch phase {
+        case .running: break
+        case .delaying(let watch): watch.cancel()
+        case .draining, .ended: return
+        }
+        log.notice("shutting down", metadata: ["reason": "taken over", "deadline": "\(options.drainSeconds)s"])
+        if failsReadiness { status.startedDraining() }
+        drain(handedOver: slots)
+    }
+
     /// Nothing happens afterwards, whatever is requested.
     func stop() {
         switch phase {
@@ -64,10 +78,10 @@ final class Shutdown {
         phase = .delaying(loop.schedule(after: options.drainDelaySeconds) { [unowned self] in drain() })
     }
 
-    private func drain() {
+    private func drain(handedOver slots: Set<Int> = []) {
         let me = ControlBound(self)
         let handle = loop.handle
-        let drain = engine.beginDrain { handle.post { me.value.drained() } }
+        let drain = engine.beginDrain(handedOver: slots) { handle.post { me.value.drained() } }
         let deadline = loop.schedule(after: options.drainSeconds) { [unowned self] in
             log.warning("the drain deadline has passed; cutting what is left")
             drain.giveUp()

@@ -62,7 +62,9 @@ package final class ChildProcess: Sendable {
     package var errors: String { text("err") }
 
     private func text(_ name: String) -> String {
-        (try? String(contentsOfFile: files.path(name), encoding: .utf8)) ?? ""
+        // A program may repeat bytes that are no text.
+        (try? Data(contentsOf: URL(fileURLWithPath: files.path(name)))).map { String(decoding: $0, as: UTF8.self) }
+            ?? ""
     }
 
     package func signal(_ number: Int32) {

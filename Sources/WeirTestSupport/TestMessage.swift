@@ -87,6 +87,9 @@ package struct TestReader {
         return TestMessage(startLine: lines.first.map(String.init) ?? "", headers: headers, body: [])
     }
 
+    /// Something has come behind the head and waits to be read.
+    package var hasBuffered: Bool { !buffer.isEmpty }
+
     /// Whatever has come behind the head, at least one byte unless the peer ended.
     package mutating func someBytes() throws -> [UInt8] {
         if buffer.isEmpty { _ = try fill() }
@@ -184,5 +187,6 @@ package struct TestClient {
 
     package mutating func responseHead() throws -> TestMessage? { try reader.nextHead() }
     package mutating func someBytes() throws -> [UInt8] { try reader.someBytes() }
+    package var hasBuffered: Bool { reader.hasBuffered }
     package mutating func hasEnded() throws -> Bool { try reader.next() == nil }
 }

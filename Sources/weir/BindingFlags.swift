@@ -11,9 +11,9 @@ struct BindingFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The namespace of this gateway: what it may see, where DestinationRules are looked up first.",
+            "The namespace of this gateway: what it may see, where DestinationRules are looked up first, and where Secrets are. Default: default, and Secrets with the Gateways that name them.",
             valueName: "namespace"))
-    var gatewayNamespace = "default"
+    var gatewayNamespace: String?
 
     @Option(help: ArgumentHelp("Where mesh-wide DestinationRules are looked up last.", valueName: "namespace"))
     var rootNamespace = "istio-system"
@@ -37,8 +37,10 @@ struct BindingFlags: ParsableArguments {
     func options() throws -> BindingOptions {
         var options = BindingOptions()
         options.gatewayLabels = try optionValue { () throws(OptionError) in try OptionValue.labels(gatewaySelector) }
-        options.gatewayNamespace = try optionValue { () throws(OptionError) in
-            try OptionValue.namespace(gatewayNamespace)
+        if let gatewayNamespace {
+            options.gatewayNamespace = try optionValue { () throws(OptionError) in
+                try OptionValue.namespace(gatewayNamespace)
+            }
         }
         options.rootNamespace = try optionValue { () throws(OptionError) in try OptionValue.namespace(rootNamespace) }
         options.domainSuffix = try optionValue { () throws(OptionError) in try OptionValue.domainSuffix(domainSuffix) }

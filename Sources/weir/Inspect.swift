@@ -136,6 +136,35 @@ struct Listeners: ParsableCommand {
     }
 }
 
+/// `weir secrets`.
+struct Secrets: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show the certificates that a running process serves and trusts.",
+        discussion: """
+            Where each comes from, whether its present edition can be used, until when it is valid and which servers name it. \
+            Private keys are never shown.
+            """)
+
+    @OptionGroup var options: InspectOptions
+
+    @Option(
+        help: ArgumentHelp("Only Secrets (namespace/name) and files whose name holds this text.", valueName: "text"))
+    var name: String?
+
+    @Option(help: ArgumentHelp("Only this type.", valueName: "'cert chain'|ca"))
+    var type: String?
+
+    @Option(help: ArgumentHelp("Only those in this status.", valueName: "active|missing|broken"))
+    var status: String?
+
+    func run() throws {
+        let filter = ListingFilter(["name": name, "type": type, "status": status])
+        try options.show { inspection throws(CommandFailure) in
+            try inspection.list(.secrets, filter, as: options.output)
+        }
+    }
+}
+
 /// `weir log`.
 struct Log: ParsableCommand {
     static let configuration = CommandConfiguration(

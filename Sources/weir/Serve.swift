@@ -48,6 +48,12 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("The server response header; pass keeps the upstream's.", valueName: "name|pass"))
     var serverName = "weir"
 
+    @Option(
+        help: ArgumentHelp(
+            "Proxies in front that are trusted: the client is so many addresses from the right of x-forwarded-for.",
+            valueName: "n"))
+    var trustedHops = 0
+
     @OptionGroup(title: "Binding")
     var binding: BindingFlags
 
@@ -64,6 +70,12 @@ struct Serve: ParsableCommand {
             "Istio's text or json, or a format with Envoy's operators; one that begins with { gives JSON.",
             valueName: "text|json|format"))
     var accessLogFormat = "text"
+
+    @Option(
+        help: ArgumentHelp(
+            "Unix socket: listening sockets are taken over there from the process that serves, and handed to the next.",
+            valueName: "path"))
+    var takeover: String?
 
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel = "info"
@@ -107,10 +119,16 @@ struct Serve: ParsableCommand {
         options.drainSeconds = drainSeconds
         options.serverName = try optionValue { () throws(OptionError) in try OptionValue.serverName(serverName) }
         options.acceptsHTTP10 = acceptsHTTP10
+        options.trustedHops = try optionValue { () throws(OptionError) in try OptionValue.trustedHops(trustedHops) }
         options.binding = try binding.options()
         options.accessLog = try optionValue { () throws(OptionError) in try AccessLogTarget(accessLog) }
         options.accessLogFormat = try optionValue { () throws(OptionError) in
             try OptionValue.accessLogFormat(accessLogFormat)
+        }
+        if let takeover {
+            options.takeoverPath = try optionValue { () throws(OptionError) in
+                try OptionValue.takeoverPath(takeover)
+            }
         }
         options.logLevel = try optionValue { () throws(OptionError) in try OptionValue.logLevel(logLevel) }
         return options

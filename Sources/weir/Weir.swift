@@ -8,7 +8,8 @@ struct Weir: ParsableCommand {
         commandName: "weir", abstract: "An ingress proxy that serves Istio's traffic resources without Istio.",
         version: "weir \(weirVersion)",
         subcommands: [
-            Serve.self, Analyze.self, Routes.self, Clusters.self, Endpoints.self, Listeners.self, Log.self,
+            Serve.self, Analyze.self, Routes.self, Clusters.self, Endpoints.self, Listeners.self, Secrets.self,
+            Log.self,
             Healthcheck.self,
             Demo.self, Version.self,
         ])

@@ -9,6 +9,11 @@ import WeirEngine
     private let alpha = Fixture.entry("alpha")
     private let beta = Fixture.entry("beta")
 
+    /// A server that only a mesh has certificates for.
+    private static func meshServer(_ hosts: [String] = ["*"], port: Int = 443) -> Gateway.Server {
+        F.tlsServer(hosts, port: port) { $0.mode = .istioMutual }
+    }
+
     private func compile(_ resources: Resource...) -> Compilation {
         Compiler.make().compile([alpha, beta] + resources)
     }
@@ -89,17 +94,16 @@ import WeirEngine
     @Test func whatIsNotServedIsReportedAndNotListenedOn() {
         let result = compile(
             F.gateway([
-                F.server(port: 443, .https), F.server(port: 8443, .tls), F.server(port: 9000, .tcp),
+                Self.meshServer(port: 443), F.tlsServer(port: 8443, .tls) { $0.mode = .autoPassthrough },
                 F.server(port: 82, bind: "unix:///x.sock"), F.server(port: 80),
             ]),
             F.virtualService([F.rule(to: "alpha")]))
         #expect(result.snapshot.listeners.map(\.port) == [80])
         #expect(
             result.findings == [
-                "WEIR0006 gw spec.servers[0].port.protocol gw.yaml:7",
-                "WEIR0006 gw spec.servers[1].port.protocol gw.yaml:7",
-                "WEIR0006 gw spec.servers[2].port.protocol gw.yaml:7",
-                "WEIR0006 gw spec.servers[3].bind gw.yaml:7",
+                "WEIR0006 gw spec.servers[0].tls.mode gw.yaml:7",
+                "WEIR0006 gw spec.servers[1].tls.mode gw.yaml:7",
+                "WEIR0006 gw spec.servers[2].bind gw.yaml:7",
             ])
         #expect(result.diagnostics.allSatisfy { $0.severity == .warning })
     }
@@ -108,7 +112,7 @@ import WeirEngine
         let result = compile(
             F.gateway("a", [F.server(["a.com"])]),
             F.gateway("b", [F.server(["b.com"], .https), F.server(["c.com"], .tcp), F.server(["d.com"], .http2)]),
-            F.gateway("c", [F.server(["e.com"], port: 443, .https), F.server(["f.com"], port: 443)]),
+            F.gateway("c", [Self.meshServer(["e.com"]), F.server(["f.com"], port: 443)]),
             F.virtualService(hosts: ["a.com", "d.com", "f.com"], gateways: ["a", "b", "c"], [F.rule(to: "alpha")]))
         #expect(
             result.snapshot.describe().listeners.map { $0.hosts.map(\.pattern) } == [["a.com", "d.com"], ["f.com"]])
@@ -116,16 +120,13 @@ import WeirEngine
             result.findings == [
                 "IST0145 b spec.servers[0].port b.yaml:7",
                 "IST0145 b spec.servers[1].port b.yaml:7",
-                "WEIR0006 c spec.servers[0].port.protocol c.yaml:7",
+                "WEIR0006 c spec.servers[0].tls.mode c.yaml:7",
                 "IST0145 c spec.servers[1].port c.yaml:7",
             ])
     }
 
-    @Test(arguments: [
-        (Fixture.server(["t.com"], .tcp), "TCP"), (Fixture.server(["t.com"], .https), "TLS"),
-        (Fixture.server(["t.com"], .tls), "TLS"),
-    ])
-    func whatIsNotServedTakesNoPort(_ first: Gateway.Server, _ conflict: String) {
+    @Test func whatIsNotServedTakesNoPort() {
+        let first = Self.meshServer(["t.com"], port: 80)
         for isOneGateway in [true, false] {
             let plain = F.server(["a.com"])
             let gateways =
@@ -137,7 +138,7 @@ import WeirEngine
             #expect(result.diagnostics.filter { $0.code == .unsupportedServer }.count == 1)
             let shared = result.diagnostics.filter { $0.code == .conflictingGateways }
             #expect(shared.count == 1)
-            #expect(shared.allSatisfy { $0.message.contains("for \(conflict) by Gateway default/a") })
+            #expect(shared.allSatisfy { $0.message.contains("for TLS by Gateway default/a") })
         }
     }
 
@@ -183,19 +184,18 @@ import WeirEngine
 
     @Test func hostsOfAServerThatIsNotServedStillCount() {
         let result = compile(
-            F.gateway([F.server(["a.com"], port: 443, .https)]),
-            F.virtualService(hosts: ["a.com"], [F.rule(to: "alpha")]))
-        #expect(result.findings == ["WEIR0006 gw spec.servers[0].port.protocol gw.yaml:7"])
+            F.gateway([Self.meshServer(["a.com"])]), F.virtualService(hosts: ["a.com"], [F.rule(to: "alpha")]))
+        #expect(result.findings == ["WEIR0006 gw spec.servers[0].tls.mode gw.yaml:7"])
     }
 
     @Test func aConflictNamesTheWinnerWithItsPlace() throws {
         let result = compile(
-            F.gateway("b", [F.server(["b.com"], .https)]),
+            F.gateway("b", [Self.meshServer(["b.com"], port: 80)]),
             F.gateway("a", created: "2020-01-01T00:00:00Z", [F.server(["a.com"])]))
         // The one with an age comes after those from files, as in Istio.
         #expect(
             result.findings == [
-                "WEIR0006 b spec.servers[0].port.protocol b.yaml:7", "IST0145 a spec.servers[0].port a.yaml:7",
+                "WEIR0006 b spec.servers[0].tls.mode b.yaml:7", "IST0145 a spec.servers[0].port a.yaml:7",
             ])
         #expect(result.diagnostics[1].message.contains("Gateway default/b (b.yaml:7)"))
         let later = compile(F.gateway("a", [F.server(["a.com"])]), F.gateway("b", [F.server(["b.com"], .https)]))

@@ -50,4 +50,17 @@ import Testing
         #expect(try OptionValue.logLevel("Warning") == .warning)
         #expect(throws: OptionError.self) { try OptionValue.logLevel("loud") }
     }
+
+    @Test func aTakeoverPathFitsASocket() throws {
+        let longest = "/" + String(repeating: "x", count: 106)
+        #expect(try OptionValue.takeoverPath(longest) == longest)
+        for wrong in ["", longest + "x", "/run/a\0b"] {
+            #expect(throws: OptionError.self) { try OptionValue.takeoverPath(wrong) }
+        }
+    }
+
+    @Test func trustedHopsAreBounded() throws {
+        for good in [0, 1, 100] { #expect(try OptionValue.trustedHops(good) == good) }
+        for wrong in [-1, 101] { #expect(throws: OptionError.self) { try OptionValue.trustedHops(wrong) } }
+    }
 }

@@ -39,6 +39,17 @@ int weir_eventfd(void);
 int weir_signalfd(const sigset_t *mask);
 int weir_socket(int family);
 void weir_name_thread(const char *name);
+// A unix socket of type SOCK_SEQPACKET: what is sent at once is received at once.
+int weir_packet_socket(void);
+// sendmsg with SCM_RIGHTS; the descriptors stay the caller's. -1 with errno on failure.
+ssize_t weir_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, int count);
+// recvmsg; `*count` is the room in `descriptors` and then how many came, which are the caller's and close on exec. What was
+// cut, bytes or descriptors, is refused with EMSGSIZE, and nothing is left open. 0 = the peer has ended.
+ssize_t weir_receive_descriptors(int fd, void *bytes, size_t length, int *descriptors, int *count);
+// The user that the peer of a unix socket ran as when it connected or listened: SO_PEERCRED. -1 when it is not known.
+int weir_peer_user(int fd, uid_t *user);
+// Whether this is a TCP socket that listens.
+int weir_listens(int fd);
 // Which module a timespec belongs to depends on what else is imported, so Swift outside the engine never sees one.
 // Seconds of a CLOCK_ constant's clock.
 double weir_clock_seconds(int clock);

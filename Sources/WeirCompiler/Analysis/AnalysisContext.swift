@@ -43,11 +43,8 @@ struct AnalysisContext {
         return secret
     }
 
-    /// Labels that Istio's own ingress gateway carries, as most Gateways in the wild select it.
-    private static let usualGatewayLabels = ["istio": "ingressgateway", "app": "istio-ingressgateway"]
-
     /// Labels the gateway goes by.
-    var gatewayLabels: [String: String] { options.gatewayLabels ?? Self.usualGatewayLabels }
+    var gatewayLabels: [String: String] { options.gatewayLabels ?? CompilerOptions.usualGatewayLabels }
 }
 
 /// Pods by what they carry, so that selectors are not held against every one of them.

@@ -13,6 +13,9 @@ extension FieldReader {
         limit(unserved(name, consequence))
     }
 
+    /// A limit; 0 means none.
+    fileprivate mutating func limit(_ name: String) -> Int? { limit(take(name)) }
+
     private func limit(_ value: FieldValue?) -> Int? {
         let number = value?.integer(0...Int(Int32.max))
         return number == 0 ? nil : number
@@ -51,13 +54,10 @@ extension TrafficPolicy.ConnectionPoolSettings.HTTP {
         http2MaxRequests = fields.unservedLimit("http2MaxRequests", "there is no such limit")
         maxRequestsPerConnection = fields.unservedLimit("maxRequestsPerConnection", "there is no such limit")
         maxRetries = fields.unservedLimit("maxRetries", "there is no such limit")
-        let consequence = "requests go out as HTTP/1.1"
-        maxConcurrentStreams = fields.unservedLimit("maxConcurrentStreams", consequence)
-        http2KeepAlive = fields.unserved("http2KeepAlive", consequence)?.mapping().map(
-            TrafficPolicy.ConnectionPoolSettings.HTTP2KeepAlive.init)
-        let policy = fields.unserved("h2UpgradePolicy", consequence)
-        h2UpgradePolicy = policy?.word(of: "h2UpgradePolicy", as: H2Policy.self) ?? .default
-        useClientProtocol = fields.unserved("useClientProtocol", consequence)?.flag() ?? false
+        maxConcurrentStreams = fields.limit("maxConcurrentStreams")
+        http2KeepAlive = fields.mapping("http2KeepAlive").map(TrafficPolicy.ConnectionPoolSettings.HTTP2KeepAlive.init)
+        h2UpgradePolicy = fields.word("h2UpgradePolicy", as: H2Policy.self) ?? .default
+        useClientProtocol = fields.flag("useClientProtocol") ?? false
         fields.finish()
     }
 

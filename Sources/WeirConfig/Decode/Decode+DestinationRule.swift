@@ -37,8 +37,7 @@ private struct PolicyBlocks {
         connectionPool = fields.mapping("connectionPool").map(TrafficPolicy.ConnectionPoolSettings.init)
         outlierDetection = fields.unserved("outlierDetection", "failing endpoints are not ejected")?.mapping().map(
             TrafficPolicy.OutlierDetection.init)
-        tls = fields.unserved("tls", "connections to the endpoints are plain text")?.mapping().map(
-            TrafficPolicy.ClientTLS.init)
+        tls = fields.mapping("tls").map(TrafficPolicy.ClientTLS.init)
     }
 }
 
@@ -52,7 +51,7 @@ extension TrafficPolicy {
         tls = blocks.tls
         portLevelSettings = fields.items("portLevelSettings").map(PortTrafficPolicy.init)
         tunnel = fields.unserved("tunnel", "connections are not tunnelled")?.mapping().map(Tunnel.init)
-        if var proxy = fields.unserved("proxyProtocol", "no PROXY header is sent")?.mapping() {
+        if var proxy = fields.mapping("proxyProtocol") {
             proxyProtocol = proxy.word("version", as: ProxyProtocolVersion.self) ?? .v1
             proxy.finish()
         }

@@ -59,29 +59,24 @@ extension Gateway.TLS {
         serverCertificate = fields.text("serverCertificate")
         privateKey = fields.text("privateKey")
         caCertificates = fields.text("caCertificates")
-        let certificates = fields.unserved("tlsCertificates", "name a Secret instead")
-        tlsCertificates = certificates?.items().map(Certificate.init) ?? []
+        tlsCertificates = fields.items("tlsCertificates").map(Certificate.init)
         readVerification(&fields)
         readProtocol(&fields)
         fields.finish()
     }
 
     private mutating func readVerification(_ fields: inout FieldReader) {
-        let consequence = "clients' certificates are not looked at"
-        subjectAltNames = fields.unserved("subjectAltNames", consequence)?.texts() ?? []
-        verifyCertificateSpki = fields.unserved("verifyCertificateSpki", consequence)?.texts() ?? []
-        verifyCertificateHash = fields.unserved("verifyCertificateHash", consequence)?.texts() ?? []
-        caCrl = fields.unserved("caCrl", consequence)?.text()
-        insecureSkipVerify = fields.unserved("insecureSkipVerify", consequence)?.flag() ?? false
+        subjectAltNames = fields.texts("subjectAltNames")
+        verifyCertificateSpki = fields.texts("verifyCertificateSpki")
+        verifyCertificateHash = fields.texts("verifyCertificateHash")
+        caCrl = fields.text("caCrl")
+        insecureSkipVerify = fields.flag("insecureSkipVerify") ?? false
     }
 
     private mutating func readProtocol(_ fields: inout FieldReader) {
-        let consequence = "the defaults of Istio are used"
-        let least = fields.unserved("minProtocolVersion", consequence)
-        minProtocolVersion = least?.word(of: "minProtocolVersion", as: ProtocolVersion.self) ?? .auto
-        let greatest = fields.unserved("maxProtocolVersion", consequence)
-        maxProtocolVersion = greatest?.word(of: "maxProtocolVersion", as: ProtocolVersion.self) ?? .auto
-        cipherSuites = fields.unserved("cipherSuites", consequence)?.texts() ?? []
+        minProtocolVersion = fields.word("minProtocolVersion", as: ProtocolVersion.self) ?? .auto
+        maxProtocolVersion = fields.word("maxProtocolVersion", as: ProtocolVersion.self) ?? .auto
+        cipherSuites = fields.texts("cipherSuites")
     }
 }
 

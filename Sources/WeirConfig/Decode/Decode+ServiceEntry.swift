@@ -11,8 +11,7 @@ extension ServiceEntry {
             workloadSelector = selector.textMap("labels")
             selector.finish()
         }
-        let plain = "connections to the endpoints are plain text"
-        subjectAltNames = fields.unserved("subjectAltNames", plain)?.texts() ?? []
+        subjectAltNames = fields.texts("subjectAltNames")
         addresses = fields.inapplicable("addresses", "only a mesh's sidecars see virtual addresses")?.texts() ?? []
         let place = fields.inapplicable("location", "it decides on a mesh's own TLS")
         location = place?.word(of: "location", as: Location.self) ?? .meshExternal

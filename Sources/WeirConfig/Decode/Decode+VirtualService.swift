@@ -5,8 +5,8 @@ extension VirtualService {
         hosts = fields.texts("hosts")
         gateways = fields.texts("gateways")
         http = fields.items("http").map(HTTPRoute.init)
-        tls = fields.unserved("tls", "only http routes are served")?.items().map(TLSRoute.init) ?? []
-        tcp = fields.unserved("tcp", "only http routes are served")?.items().map(TCPRoute.init) ?? []
+        tls = fields.items("tls").map(TLSRoute.init)
+        tcp = fields.items("tcp").map(TCPRoute.init)
         exportTo = ExportTo.read(&fields)
         fields.finish()
     }

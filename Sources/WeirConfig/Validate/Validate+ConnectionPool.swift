@@ -75,6 +75,10 @@ extension TrafficPolicy.ClientTLS {
     }
 
     private func validateMeshCertificates(at path: FieldPath, into findings: inout Findings) {
+        findings.warning(
+            path["mode"],
+            "ISTIO_MUTUAL uses certificates that a mesh hands out, and there is no mesh here: requests are answered with 503. "
+                + "Write MUTUAL with certificates of your own, or SIMPLE.", code: .notApplicable)
         let fields = files + [("credentialName", credentialName)]
         for (field, text) in fields where text != nil {
             findings.warning(path[field], "ISTIO_MUTUAL brings its own certificates. Remove \(field).")

@@ -8,8 +8,10 @@ extension Gateway.Server {
             return
         }
         guard !isPlainHTTP else {
-            if tls.mode != .passthrough || tls.hasCertificate {
-                let message = "A plain HTTP server takes no certificates. Keep only httpsRedirect, or use HTTPS."
+            var others = tls
+            others.httpsRedirect = false
+            if others != Gateway.TLS() {
+                let message = "A plain HTTP server takes no TLS settings. Keep only httpsRedirect, or use HTTPS."
                 findings.error(path, message)
             }
             return
@@ -49,6 +51,7 @@ extension Gateway.TLS {
         case .simple, .mutual, .optionalMutual:
             validateCertificates(at: path, into: &findings)
             validateRevocation(at: path, into: &findings)
+            validateClients(at: path, into: &findings)
         }
     }
 
@@ -71,6 +74,12 @@ extension Gateway.TLS {
                 findings.warning(path["cipherSuites"][index], "\(name) is listed twice. Keep one.")
             }
         }
+    }
+
+    /// Those of `cipherSuites` that count, each once.
+    package var knownCipherSuites: [String] {
+        var seen: Set<String> = []
+        return cipherSuites.filter { Self.cipherNames.contains($0) && seen.insert($0).inserted }
     }
 
     /// What Istio takes in `cipherSuites`, which is for TLS 1.2 and below.
@@ -101,8 +110,51 @@ extension Gateway.TLS {
             findings.checkPair(pair.serverCertificate, pair.privateKey, path["tlsCertificates"][index])
         }
         let needsCA = mode != .simple && !hasSecret && sources > 0
-        if needsCA, (caCertificates ?? "").isEmpty, (caCertCredentialName ?? "").isEmpty {
+        let files = [caCertificates] + tlsCertificates.map(\.caCertificates)
+        let hasCAFile = files.contains { !($0 ?? "").isEmpty }
+        if needsCA, !hasCAFile, (caCertCredentialName ?? "").isEmpty {
             findings.error(path["caCertificates"], "\(mode.rawValue) needs caCertificates. Write their path.")
+        }
+        if hasSecret, hasCAFile {
+            findings.warning(path["caCertificates"], "The CA comes from a Secret. Remove caCertificates.")
+        }
+    }
+
+    /// What clients' certificates are held to.
+    private func validateClients(at path: FieldPath, into findings: inout Findings) {
+        // A hash that cannot be read must not let everybody in.
+        for (index, hash) in verifyCertificateSpki.enumerated() where Base64.decode(hash)?.count != 32 {
+            findings.error(
+                path["verifyCertificateSpki"][index], "\(hash) is no SHA-256 of a public key. Write 32 bytes as base64."
+            )
+        }
+        for (index, hash) in verifyCertificateHash.enumerated() where !Self.isHexOfHash(hash) {
+            findings.error(
+                path["verifyCertificateHash"][index],
+                "\(hash) is no SHA-256 of a certificate. Write 32 bytes in hexadecimal digits.")
+        }
+        guard mode == .simple else { return }
+        let unused = [
+            ("subjectAltNames", !subjectAltNames.isEmpty), ("verifyCertificateSpki", !verifyCertificateSpki.isEmpty),
+            ("verifyCertificateHash", !verifyCertificateHash.isEmpty), ("insecureSkipVerify", insecureSkipVerify),
+        ]
+        for (field, isWritten) in unused where isWritten {
+            findings.warning(path[field], "SIMPLE asks clients for no certificate. Remove \(field), or write MUTUAL.")
+        }
+    }
+
+    /// 64 digits, maybe with a colon between every two.
+    private static func isHexOfHash(_ text: String) -> Bool {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let isPaired = parts.count == 32 && parts.allSatisfy { $0.utf8.count == 2 }
+        guard isPaired || (parts.count == 1 && text.utf8.count == 64) else { return false }
+        return parts.joined().utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+                UInt8(ascii: "A")...UInt8(ascii: "F"):
+                true
+            default: false
+            }
         }
     }
 

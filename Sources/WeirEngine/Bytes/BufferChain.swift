@@ -172,6 +172,18 @@ struct BufferChain: ~Copyable {
         return nil
     }
 
+    /// Moves out the first slice, or as much of its front as `most` bytes.
+    mutating func popFirst(atMost most: Int) -> ByteSlice? {
+        guard segmentCount > 0 else { return nil }
+        let first = slot(0)
+        guard Int(first.pointee.count) > most else { return popFirst() }
+        let slice = ByteSlice(retaining: first.pointee.chunk, start: Int(first.pointee.start), count: most)
+        first.pointee.start += Int32(most)
+        first.pointee.count -= Int32(most)
+        count -= most
+        return slice
+    }
+
     /// Another slice of what a segment holds, which stays queued; `index` lies below `segmentCount`.
     func share(_ index: Int32) -> ByteSlice {
         let segment = slot(index).pointee

@@ -33,12 +33,11 @@ enum GRPCStatus {
     }
 }
 
-extension ResponseHead {
-    /// `grpc-status` of an answer that carries it in its head; -1 without one, or with one that cannot be read.
+extension HeaderBlock {
+    /// `grpc-status` among the lines; -1 without one, or with one that cannot be read.
     var grpcStatus: Int8 {
-        guard hasGRPCStatus else { return -1 }
         var found: HeaderField?
-        for field in block.lines where field.token == .grpcStatus && !field.removed {
+        for field in lines where field.token == .grpcStatus && !field.removed {
             // Two lines are one list, which is no number.
             guard found == nil else { return -1 }
             found = field
@@ -52,4 +51,9 @@ extension ResponseHead {
         }
         return Int8(value)
     }
+}
+
+extension ResponseHead {
+    /// `grpc-status` of an answer that carries it in its head; -1 without one, or with one that cannot be read.
+    var grpcStatus: Int8 { hasGRPCStatus ? block.grpcStatus : -1 }
 }

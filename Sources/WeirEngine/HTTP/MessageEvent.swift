@@ -2,6 +2,11 @@
 ///
 /// Order on each side: a head, any number of bodies, maybe trailers, an end; or a reset at any moment, after which nothing comes.
 /// Responses may be preceded by informational heads.
+///
+/// A request that asks for a tunnel (`RequestHead.wantsUpgrade`) is not `last`: a 101 turns what follows on both sides into
+/// bytes without framing, each side with an end of its own. Any other answer makes it a request without a body: no `end` of it
+/// is sent, and the codec that has sent it takes it for ended. The client's bytes that come before are kept by the exchange.
+/// A codec that has no 101 (RFC 8441) says and hears 200 in its place.
 enum MessageEvent: ~Copyable {
     /// `last`: no body follows and no `end` either.
     case request(RequestHead, last: Bool)
@@ -41,6 +46,8 @@ class MessageSink {
     func receive(fromUpstream event: consuming MessageEvent) { Self.isAbstract() }
     /// The upstream's queue has room again after `isCongested`.
     func upstreamHasRoom() {}
+    /// Who the request comes from, for endpoints that are told in a PROXY protocol header.
+    var proxiedEnds: ProxiedEnds? { nil }
     /// The pooled connection turned out to be closed before it took a byte: the request goes over this one instead.
     func leaseMoved(to stream: Borrowed<ClientStream>) { Self.isAbstract() }
 
@@ -65,6 +72,10 @@ class MessageStream {
 ///
 /// Stays alive until its sink has heard of the reset, or it has heard of the exchange's end.
 class ServerStream: MessageStream {
+    /// What proxies in front of the gateway say of the present request's client; `nil` where none is trusted.
+    ///
+    /// Its exchange keeps it.
+    final var trustedClient: Unmanaged<TrustedClient>?
     var downstream: DownstreamInfo { isAbstract() }
     /// The request's head, valid until the exchange has ended.
     var requestHead: RequestHead { isAbstract() }
@@ -72,6 +83,8 @@ class ServerStream: MessageStream {
     var sentHeadBytes: Int { isAbstract() }
     /// Both ends of the client's connection as text, the client's first; asks the kernel once a connection.
     var addresses: (client: LogAddress?, own: LogAddress?) { (nil, nil) }
+    /// Our end of the client's connection; asks the kernel.
+    var ownAddress: EndpointAddress? { nil }
     /// The sink is done with this stream: the answer is complete, or was reset.
     func exchangeEnded() { isAbstract() }
 }
@@ -84,6 +97,8 @@ class ClientStream: MessageStream {
     func cancel() { isAbstract() }
     /// Our end of the connection; asks the kernel once a connection.
     var localAddress: LogAddress? { nil }
+    /// What follows a body is passed on, as gRPC needs it.
+    var carriesTrailers: Bool { false }
 }
 
 /// Calls through a borrowed reference, without counting.
@@ -102,16 +117,38 @@ extension Borrowed where Object: MessageStream {
 }
 
 extension Borrowed where Object: ServerStream {
-    var downstream: DownstreamInfo { with { $0.downstream } }
+    /// With the request's client where proxies are trusted to name it.
+    var downstream: DownstreamInfo {
+        with { stream in
+            var downstream = stream.downstream
+            if let trusted = stream.trustedClient { trusted._withUnsafeGuaranteedRef { $0.correct(&downstream) } }
+            return downstream
+        }
+    }
+    /// The connection's two ends, whoever the request is from.
+    var proxiedEnds: ProxiedEnds? {
+        with { stream in
+            stream.ownAddress.map { ProxiedEnds(client: stream.downstream.peer, own: $0) }
+        }
+    }
     var requestHead: RequestHead { with { $0.requestHead } }
     var sentHeadBytes: Int { with { $0.sentHeadBytes } }
-    var addresses: (client: LogAddress?, own: LogAddress?) { with { $0.addresses } }
+    var addresses: (client: LogAddress?, own: LogAddress?) {
+        with { stream in
+            var addresses = stream.addresses
+            if let trusted = stream.trustedClient {
+                addresses.client = trusted._withUnsafeGuaranteedRef { $0.addressText } ?? addresses.client
+            }
+            return addresses
+        }
+    }
     func exchangeEnded() { with { $0.exchangeEnded() } }
 }
 
 extension Borrowed where Object: ClientStream {
     func cancel() { with { $0.cancel() } }
     var localAddress: LogAddress? { with { $0.localAddress } }
+    var carriesTrailers: Bool { with { $0.carriesTrailers } }
 }
 
 extension Borrowed where Object: MessageSink {
@@ -145,8 +182,19 @@ struct DownstreamInfo {
     var local: LogAddress?
     /// The client's, likewise.
     var remote: LogAddress?
+    /// Who is at the other end of the socket, where that is not the client; likewise.
+    var direct: LogAddress?
     /// Different for every connection of the process.
     var connectionID: UInt64 = 0
+    /// What the log asks of the connection's beginnings; borrowed from the connection.
+    var layer: Unmanaged<TransportLayer>?
+    /// What the connection's TLS is, where it has one; borrowed from the connection.
+    var tls: Unmanaged<TLSServerLayer>?
+
+    /// The connection is from a proxy that speaks for this client.
+    mutating func speak(for target: EndpointTarget, port: UInt16) {
+        peer = EndpointAddress(target, port: port)
+    }
 
     /// A peer that has no IP address, as over a unix socket, counts as 0.0.0.0.
     init(peer: SocketAddress, listener: Int, scheme: Scheme) {

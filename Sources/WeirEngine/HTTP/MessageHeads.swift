@@ -12,6 +12,12 @@ enum Scheme: UInt8 {
     case https
 }
 
+enum HTTPVersion: UInt8 {
+    case http10
+    case http11
+    case http2
+}
+
 /// Methods Weir treats specially; the bytes are always kept too.
 enum MethodToken: UInt8 {
     case other = 0
@@ -91,12 +97,14 @@ struct RequestHead {
         var authority: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
         var hostLength: Int = 0
         var scheme: Scheme = .http
-        var minorVersion: UInt8 = 1
+        var version: HTTPVersion = .http11
         var framing: BodyFraming = .none
         var keepAlive: Bool = true
         var expectsContinue: Bool = false
         var wantsUpgrade: Bool = false
+        var wantsOtherProtocol: Bool = false
         var isGRPC: Bool = false
+        var isGRPCWeb: Bool = false
     }
 
     private let fields: UnsafeMutablePointer<Fields>
@@ -158,10 +166,9 @@ struct RequestHead {
         get { fields.pointee.scheme }
         nonmutating set { fields.pointee.scheme = newValue }
     }
-    /// 0 or 1 of HTTP/1.x.
-    var minorVersion: UInt8 {
-        get { fields.pointee.minorVersion }
-        nonmutating set { fields.pointee.minorVersion = newValue }
+    var version: HTTPVersion {
+        get { fields.pointee.version }
+        nonmutating set { fields.pointee.version = newValue }
     }
     var framing: BodyFraming {
         get { fields.pointee.framing }
@@ -176,15 +183,25 @@ struct RequestHead {
         get { fields.pointee.expectsContinue }
         nonmutating set { fields.pointee.expectsContinue = newValue }
     }
-    /// `Upgrade` was asked for (with `Connection: upgrade`), to something other than h2c, which is ignored.
+    /// A tunnel is asked for, for a WebSocket (RFC 6455 section 4.1, RFC 8441 section 4).
     var wantsUpgrade: Bool {
         get { fields.pointee.wantsUpgrade }
         nonmutating set { fields.pointee.wantsUpgrade = newValue }
+    }
+    /// A change is asked for to a protocol that connections are not given to; h2c does not count, which is ignored.
+    var wantsOtherProtocol: Bool {
+        get { fields.pointee.wantsOtherProtocol }
+        nonmutating set { fields.pointee.wantsOtherProtocol = newValue }
     }
     /// Content type is `application/grpc` or `application/grpc+...`.
     var isGRPC: Bool {
         get { fields.pointee.isGRPC }
         nonmutating set { fields.pointee.isGRPC = newValue }
+    }
+    /// Content type is one of gRPC-Web's.
+    var isGRPCWeb: Bool {
+        get { fields.pointee.isGRPCWeb }
+        nonmutating set { fields.pointee.isGRPCWeb = newValue }
     }
 
     var path: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target[..<pathLength]) }
@@ -208,12 +225,14 @@ struct RequestHead {
         fields.pointee.authority = UnsafeRawBufferPointer(start: nil, count: 0)
         fields.pointee.hostLength = 0
         fields.pointee.scheme = .http
-        fields.pointee.minorVersion = 1
+        fields.pointee.version = .http11
         fields.pointee.framing = .none
         fields.pointee.keepAlive = true
         fields.pointee.expectsContinue = false
         fields.pointee.wantsUpgrade = false
+        fields.pointee.wantsOtherProtocol = false
         fields.pointee.isGRPC = false
+        fields.pointee.isGRPCWeb = false
     }
 }
 
@@ -282,6 +301,16 @@ struct ResponseHead {
     var hasGRPCStatus: Bool {
         get { fields.pointee.hasGRPCStatus }
         nonmutating set { fields.pointee.hasGRPCStatus = newValue }
+    }
+
+    /// A 101 that changes to the one protocol that is asked for.
+    var namesWebSocket: Bool {
+        var names = 0
+        for field in block.lines where field.token == .upgrade {
+            guard ASCII.equalsCaseless(field.value, count: Int(field.valueLength), "websocket") else { return false }
+            names += 1
+        }
+        return names == 1
     }
 
     /// 1xx other than 101: another head follows.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a message could not be completed: what failed, on whose side, and what was known of it.
 ///
 /// The source decides status and flag (`LocalReply`); a trivial value, never boxed.
@@ -20,6 +22,8 @@ struct ProxyError: Error, Equatable {
         case protocolError
         /// The upstream says that it has not looked at the request.
         case refusedStream
+        /// The upstream has broken off this one request.
+        case remoteReset
         /// An answer's head has become longer than may be sent.
         case headTooLarge
         /// A body or a head made no progress within its limit, or there was no whole answer within the route's.
@@ -27,6 +31,9 @@ struct ProxyError: Error, Equatable {
         /// Our side gave up: drain deadline, or the other side of the exchange is gone.
         case cancelled
     }
+
+    /// The `code` of a connection that could not be agreed on with the peer, as over its certificate.
+    static let transportFailed = EPROTO
 
     var source: Source
     var cause: Cause
@@ -38,4 +45,7 @@ struct ProxyError: Error, Equatable {
     var isUnsent = false
     /// Bytes of the body the codec has answered with already; 0 otherwise.
     var answeredBytes: UInt32 = 0
+
+    /// TLS could not be agreed on.
+    var isOfTransport: Bool { cause == .connectFailure && code == Self.transportFailed }
 }

@@ -12,6 +12,8 @@ class ServerHost {
     var random: FastRandom
     private var requestHeads = Freelist<RequestHead>(limit: ServerHost.keptHeads)
     private var responseHeads = Freelist<ResponseHead>(limit: ServerHost.keptHeads)
+    /// Streams of HTTP/2 connections kept for reuse.
+    private var streams = Freelist<Unmanaged<ServerStream>>(limit: ServerHost.keptHeads)
     /// How long a client's connection may be without a request.
     var idleMilliseconds = H1ServerLimits.idleMilliseconds
     /// HTTP/1.0 requests are served instead of answered 426.
@@ -41,6 +43,9 @@ class ServerHost {
     var retryCount = 0
     /// Requests that got no connection because there were `maxUpstreams`.
     var overflowCount = 0
+    /// Tunnels open now, and since the start.
+    private(set) var activeTunnels = 0
+    private(set) var tunnelCount = 0
 
     init(loop: Loop) {
         self.loop = loop
@@ -54,9 +59,13 @@ class ServerHost {
     deinit {
         while let head = requestHeads.take() { head.free() }
         while let head = responseHeads.take() { head.free() }
+        while let stream = streams.take() { stream.release() }
     }
 
     // MARK: For subclasses
+
+    /// Which of several like it this one is.
+    var workerIndex: Int { 0 }
 
     /// The sink for the next request on `stream`; it gets the events from the head on.
     func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
@@ -82,6 +91,15 @@ class ServerHost {
         head.block.append(.date, "date", copying: dateBytes())
     }
 
+    // MARK: Tunnels
+
+    func tunnelOpened() {
+        activeTunnels += 1
+        tunnelCount += 1
+    }
+
+    func tunnelClosed() { activeTunnels -= 1 }
+
     // MARK: Heads
 
     func takeRequestHead() -> RequestHead { requestHeads.take() ?? RequestHead() }
@@ -96,6 +114,18 @@ class ServerHost {
     func recycle(_ head: ResponseHead) {
         head.reset()
         if !responseHeads.put(head) { head.free() }
+    }
+
+    // MARK: Streams of HTTP/2 connections
+
+    /// A stream that has been put aside; its reference is the caller's.
+    func takeStream() -> Unmanaged<ServerStream>? { streams.take() }
+
+    /// Puts a stream aside; its callers may still be using it.
+    func recycle(_ stream: Unmanaged<ServerStream>) {
+        if streams.put(stream) { return }
+        loop.releaseLater(stream.takeUnretainedValue())
+        stream.release()
     }
 
     /// The current date as an IMF-fixdate; borrowed until the next call.
@@ -133,22 +163,45 @@ class ServerHost {
         connections.append(connection)
     }
 
-    func closed(_ connection: any DrainableConnection) {
-        let index = connection.hostIndex
-        guard index >= 0 else { return }
+    /// A connection has found that its client speaks another protocol: `successor` takes its place.
+    func handedOver(_ connection: any DrainableConnection, to successor: any DrainableConnection) {
+        successor.hostIndex = connection.hostIndex
+        connections[connection.hostIndex] = successor
         connection.hostIndex = -1
-        guard let last = connections.popLast() else { return }
+    }
+
+    func closed(_ connection: any DrainableConnection) {
+        if remove(connection) { connectionClosed() }
+    }
+
+    @discardableResult
+    private func remove(_ connection: any DrainableConnection) -> Bool {
+        let index = connection.hostIndex
+        guard index >= 0 else { return false }
+        connection.hostIndex = -1
+        guard let last = connections.popLast() else { return false }
         if last !== connection {
             connections[index] = last
             last.hostIndex = index
         }
-        connectionClosed()
+        return true
+    }
+
+    /// A connection goes on under another object, which is opened next: neither counts as a new one.
+    func leave(_ connection: any DrainableConnection) {
+        acceptedCount -= 1
+        remove(connection)
     }
 
     /// From now on answers close their connections; idle ones close at once.
     func beginDrain() {
         isDraining = true
         for connection in connections { connection.drain() }
+    }
+
+    /// Lets go of the connections that lead nowhere any more.
+    func drain(where isLost: (any DrainableConnection) -> Bool) {
+        for connection in connections where isLost(connection) { connection.drain() }
     }
 
     /// Cuts every connection that is left.
@@ -161,6 +214,8 @@ class ServerHost {
 protocol DrainableConnection: AnyObject {
     /// Its place in the host's list; -1 outside. Only the host writes it.
     var hostIndex: Int { get set }
+    /// What its client's connection is.
+    var downstream: DownstreamInfo { get }
     /// Close when idle, or after the answer being made.
     func drain()
     func closeNow()

@@ -2,12 +2,12 @@
 struct H1AnswerForm {
     let framing: BodyFraming
     let closes: Bool
-    private let minorVersion: UInt8
+    private let isHTTP10: Bool
 
     /// `closes`: the connection would end anyway.
     init(_ head: ResponseHead, to request: RequestHead, closes: Bool) {
-        minorVersion = request.minorVersion
-        guard minorVersion == 0 else {
+        isHTTP10 = request.version == .http10
+        guard isHTTP10 else {
             // A body whose length is unknown goes out chunked.
             framing = head.framing == .untilClose ? .chunked : head.framing
             self.closes = closes
@@ -27,7 +27,7 @@ struct H1AnswerForm {
     /// is kept, which it does not assume (RFC 9112 appendix C.2.2).
     func write(_ head: ResponseHead, into out: UnsafeMutablePointer<UInt8>) -> Int {
         let length = H1Serializer.writeResponse(head, framing: framing, close: closes, into: out)
-        guard minorVersion == 0 else { return length }
+        guard isHTTP10 else { return length }
         out[Self.versionEnd] = ASCII.zero
         guard !closes else { return length }
         // Over the empty line, which follows again.

@@ -7,6 +7,8 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         /// In the pool.
         case idle
         case busy
+        /// A tunnel that both sides have ended; the last bytes for the endpoint are going out.
+        case ending
         case closed
     }
 
@@ -14,7 +16,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// Strong: the pool may have left the configuration while this connection is still busy.
     ///
     /// The cycle ends with `pool.ended`.
-    private let pool: ConnectionPool
+    private let pool: H1Pool
     private let connection: HandledConnection<H1ClientConnection>
     private var state: State
     /// The exchange, owned by its worker; cleared with the last thing it is told, or when it cancels.
@@ -24,6 +26,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private var gathered = GatheredHead()
     private var requestMethod = MethodToken.other
     private var requestFraming = BodyFraming.none
+    private var tunnel = ExchangeState.Tunnel.none
     /// The request has been handed to the connection whole.
     private var requestSent = false
     private var interimHeads = 0
@@ -42,13 +45,18 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// Only the pool writes it.
     var poolIndex = -1
 
-    init(host: ServerHost, pool: ConnectionPool, descriptor: Int32, established: Bool, connectMilliseconds: Int) {
+    init(
+        host: ServerHost, pool: H1Pool, descriptor: Int32, established: Bool, transport: Transport,
+        connectMilliseconds: Int
+    ) {
         self.host = host
         self.pool = pool
+        // A layer has something to say before there is anything to hear.
+        let established = established && !transport.needsHandshake
         connection =
             established
             ? HandledConnection(loop: host.loop, accepted: descriptor)
-            : HandledConnection(loop: host.loop, connecting: descriptor)
+            : HandledConnection(loop: host.loop, connecting: descriptor, transport: transport)
         state = established ? .idle : .connecting
         super.init()
         connection.setHandler(self)
@@ -75,6 +83,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         responseDone = false
         responseKeepsAlive = false
         isPaused = false
+        tunnel = .none
         connection.markExchange()
         if state != .connecting {
             state = .busy
@@ -140,12 +149,17 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             requestMethod = head.method
             requestFraming = head.framing
             requestSent = last
+            if head.wantsUpgrade {
+                tunnel = .asked
+                WebSocketKey.add(to: head, &host.random)
+            }
             _ = connection.write(bound: H1Serializer.requestBound(head)) { H1Serializer.writeRequest(head, into: $0) }
         case .body(let slice):
             connection.writeBody(slice, framing: requestFraming)
         case .end:
-            connection.writeBodyEnd(framing: requestFraming)
             requestSent = true
+            if tunnel == .open { return endTunnel() }
+            connection.writeBodyEnd(framing: requestFraming)
         case .trailers:
             break  // Dropped (design: deliberate answers).
         case .reset:
@@ -237,10 +251,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     }
 
     private func headComplete(_ head: ResponseHead, nothingFollows: Bool) {
-        guard head.status != 101 else {
-            // Upgrades are not passed on, so nobody asked for one.
-            return fail(ProxyError(source: .upstream, cause: .protocolError))
-        }
+        guard head.status != 101 else { return openTunnel(head) }
         if head.isInformational {
             interimHeads += 1
             guard interimHeads <= H1ClientLimits.interimHeads else {
@@ -248,6 +259,11 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
             }
             sink?.receive(fromUpstream: .response(head, last: false))
             return
+        }
+        if tunnel == .asked {
+            // Refused: it was a request without a body.
+            tunnel = .none
+            requestSent = true
         }
         responseBegun = true
         responseKeepsAlive = head.keepAlive
@@ -303,12 +319,53 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
 
     private func endReached() {
         guard state == .busy else { return close() }
+        if tunnel == .open { return peerEndedTunnel() }
         if responseBegun, !responseDone, decoder.isUntilClose {
             responseDone = true
             sink?.receive(fromUpstream: .end)
             return close()
         }
         lost(0, unsentIntact: connection.bytesTaken == 0)
+    }
+
+    // MARK: Tunnels
+
+    private func openTunnel(_ head: ResponseHead) {
+        guard tunnel == .asked, head.namesWebSocket else {
+            // Nobody asked for this.
+            return fail(ProxyError(source: .upstream, cause: .protocolError))
+        }
+        tunnel = .open
+        responseBegun = true
+        // What follows is no message: nothing tells its end but the connection's.
+        decoder = H1BodyDecoder(.untilClose)
+        sink?.receive(fromUpstream: .response(head, last: false))
+    }
+
+    private func peerEndedTunnel() {
+        guard !responseDone else { return }
+        responseDone = true
+        let receiver = sink
+        if requestSent { settleTunnel() }
+        receiver?.receive(fromUpstream: .end)
+    }
+
+    private func endTunnel() {
+        connection.endAfterFlush()
+        if responseDone { settleTunnel() }
+    }
+
+    /// Both sides have ended: nobody needs to know of the connection any more, which ends with its last byte.
+    private func settleTunnel() {
+        sink = nil
+        if connection.outputHasEnded { return close() }
+        state = .ending
+        connection.markExchange()
+        connection.setDeadline(afterMilliseconds: Connection.closingStallMilliseconds)
+    }
+
+    func outputEnded() {
+        if state == .ending { close() }
     }
 
     func writeRoomAvailable() { sink?.upstreamHasRoom() }
@@ -318,7 +375,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private func lost(_ code: Int32, unsentIntact: Bool) {
         guard state == .busy || state == .connecting else { return close() }
         if state == .connecting {
-            host.connectFailureCount += 1
+            pool.failed(connection.transport)
             return fail(ProxyError(source: .upstream, cause: .connectFailure, code: code))
         }
         if isReused, unsentIntact, !responseBegun, let sink {
@@ -335,15 +392,17 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         other.requestMethod = requestMethod
         other.requestFraming = requestFraming
         other.requestSent = requestSent
+        other.tunnel = tunnel
         connection.moveQueue(to: other.connection)
     }
 
     func connectionDeadlinePassed() {
         switch state {
         case .connecting:
-            host.connectFailureCount += 1
+            pool.failed(connection.transport)
             fail(ProxyError(source: .upstream, cause: .connectTimeout))
-        case .idle, .busy, .closed: close()
+        case .ending where connection.bytesTaken > 0: settleTunnel()
+        case .idle, .busy, .ending, .closed: close()
         }
     }
 

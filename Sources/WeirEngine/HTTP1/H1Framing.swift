@@ -15,14 +15,26 @@ struct H1Framing {
     private var namesFields = false
     private var wantsClose = false
     private var wantsKeepAlive = false
-    private var listsUpgrade = false
-    private var namesUpgrade = false
+    /// `Connection` lists `upgrade`: what `Upgrade` names is meant (RFC 9110 section 7.8).
+    private(set) var listsUpgrade = false
+    private var namedUpgrade = NamedUpgrade.none
     private(set) var expectsContinue = false
     private(set) var isGRPC = false
+    private(set) var isGRPCWeb = false
     private(set) var hasGRPCStatus = false
     private(set) var hasTwoHosts = false
 
     // MARK: Kinds of fields
+
+    /// What the lines `Upgrade` name.
+    private enum NamedUpgrade {
+        case none
+        /// Asked for by clients that speak HTTP/2 as well; they take HTTP/1.1 for an answer.
+        case h2c
+        case webSocket
+        /// Something else, or more than one protocol.
+        case other
+    }
 
     private static func bit(_ token: HeaderName) -> UInt64 { 1 << UInt64(token.rawValue) }
 
@@ -66,11 +78,11 @@ struct H1Framing {
         case .connection:
             return noteConnection(value)
         case .upgrade:
-            namesUpgrade = namesUpgrade || !(value.isEmpty || Self.equals(value, "h2c"))
+            noteUpgrade(value)
         case .expect:
             expectsContinue = expectsContinue || Self.equals(value, "100-continue")
         case .contentType:
-            isGRPC = Self.isGRPC(value)
+            noteContentType(value)
         case .grpcStatus:
             hasGRPCStatus = true
         case .te:
@@ -79,6 +91,17 @@ struct H1Framing {
             break
         }
         return nil
+    }
+
+    private mutating func noteUpgrade(_ value: UnsafeRawBufferPointer) {
+        if value.isEmpty { return }
+        if namedUpgrade != .none {
+            namedUpgrade = .other
+        } else if Self.equals(value, "websocket") {
+            namedUpgrade = .webSocket
+        } else {
+            namedUpgrade = Self.equals(value, "h2c") ? .h2c : .other
+        }
     }
 
     private mutating func noteConnection(_ value: UnsafeRawBufferPointer) -> H1Error? {
@@ -137,11 +160,15 @@ struct H1Framing {
         return number
     }
 
-    private static func isGRPC(_ value: UnsafeRawBufferPointer) -> Bool {
+    private mutating func noteContentType(_ value: UnsafeRawBufferPointer) {
+        isGRPC = false
+        isGRPCWeb = false
         let type: StaticString = "application/grpc"
-        guard let bytes = value.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
-        guard ASCII.startsCaseless(bytes, count: value.count, type) else { return false }
-        return value.count == type.utf8CodeUnitCount || bytes[type.utf8CodeUnitCount] == UInt8(ascii: "+")
+        guard let bytes = value.baseAddress?.assumingMemoryBound(to: UInt8.self),
+            ASCII.startsCaseless(bytes, count: value.count, type)
+        else { return }
+        isGRPC = value.count == type.utf8CodeUnitCount || bytes[type.utf8CodeUnitCount] == UInt8(ascii: "+")
+        isGRPCWeb = !isGRPC && GRPCWebCall.kind(value) != nil
     }
 
     // MARK: Deciding
@@ -164,7 +191,9 @@ struct H1Framing {
     /// Whether the connection outlives the exchange (section 9.3).
     func keepsAlive(minorVersion: UInt8) -> Bool { !wantsClose && (minorVersion > 0 || wantsKeepAlive) }
 
-    var wantsUpgrade: Bool { listsUpgrade && namesUpgrade }
+    /// The one protocol that connections are given to.
+    var asksForWebSocket: Bool { listsUpgrade && namedUpgrade == .webSocket }
+    var asksForOtherProtocol: Bool { listsUpgrade && namedUpgrade == .other }
 
     /// Drops the fields that `Connection` names (RFC 9110 section 7.6.1).
     ///

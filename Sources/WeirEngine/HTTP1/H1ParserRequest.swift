@@ -167,12 +167,13 @@ struct H1RequestReader {
         head.target = UnsafeMutableRawBufferPointer(start: targetStart, count: targetLength)
         head.pathLength = pathLength
         head.scheme = scheme
-        head.minorVersion = minorVersion
+        head.version = minorVersion == 0 ? .http10 : .http11
         head.framing = bodyFraming
         head.keepAlive = framing.keepsAlive(minorVersion: minorVersion)
         head.expectsContinue = minorVersion > 0 && framing.expectsContinue
-        head.wantsUpgrade = minorVersion > 0 && framing.wantsUpgrade
+        if framing.listsUpgrade, minorVersion > 0 { settleUpgrade(head, framing) }
         head.isGRPC = framing.isGRPC
+        head.isGRPCWeb = framing.isGRPCWeb
         return nil
     }
 
@@ -182,6 +183,13 @@ struct H1RequestReader {
         guard framing != .chunked else { return .malformed }
         head.block.remove(.expect)
         return nil
+    }
+
+    /// A WebSocket begins with a GET that has no body (RFC 6455 section 4.1); with any other request the wish is passed over,
+    /// as every server may (RFC 9110 section 7.8).
+    private func settleUpgrade(_ head: RequestHead, _ framing: H1Framing) {
+        head.wantsUpgrade = framing.asksForWebSocket && method == .get && head.framing.isEmpty
+        head.wantsOtherProtocol = framing.asksForOtherProtocol
     }
 
     private var isOriginForm: Bool { targetStart.pointee == ASCII.slash }

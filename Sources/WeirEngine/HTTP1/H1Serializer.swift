@@ -29,6 +29,7 @@ enum H1Serializer {
         append("\r\n", &at)
         appendFields(head.block.lines, keepsLength: head.framing == .none, &at)
         appendFraming(head.framing, &at)
+        if head.wantsUpgrade { append(webSocketLines, &at) }
         // Some origins wait for a body, or answer 411, when such a request does not say that it has none.
         if head.framing == .none, head.method.mayHaveBody { append("content-length: 0\r\n", &at) }
         append("\r\n", &at)
@@ -57,11 +58,15 @@ enum H1Serializer {
         return at - out
     }
 
-    /// Writes an informational head, which has no framing; returns the bytes written.
+    /// What says that the connection is to become a WebSocket, or has (RFC 6455 section 4); no header of a message holds it.
+    private static let webSocketLines: StaticString = "connection: Upgrade\r\nupgrade: websocket\r\n"
+
+    /// Writes an informational head, or that of a 101, which have no framing; returns the bytes written.
     static func writeInformational(_ head: ResponseHead, into out: UnsafeMutablePointer<UInt8>) -> Int {
         var at = out
         appendStatusLine(head, &at)
         appendFields(head.block.lines, keepsLength: false, &at)
+        if head.status == 101 { append(webSocketLines, &at) }
         append("\r\n", &at)
         return at - out
     }

@@ -5,7 +5,7 @@ import Glibc
 /// Codec and stream in one, as HTTP/1 has one stream at a time. What follows a request stays unparsed until its answer.
 final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnection {
     /// Where reading is within the current request.
-    private enum Reading {
+    enum Reading {
         /// Between requests, or inside a head.
         case head
         case body
@@ -15,45 +15,55 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         case complete
         /// No further request is read: the answer closes the connection.
         case ended
+        /// The request has become a tunnel: bytes of no message.
+        case tunnel
+        /// The client has ended its side of it.
+        case tunnelEnded
     }
 
     /// Where writing is within the current answer.
-    private enum Writing {
+    enum Writing {
         case idle
         case awaitingAnswer
         case body(BodyFraming)
+        case tunnel
         case done
     }
 
-    private let host: ServerHost
-    private let connection: HandledConnection<H1ServerConnection>
-    private let client: DownstreamInfo
+    // What this type's other files use is not private; nobody else does.
+
+    let host: ServerHost
+    let connection: HandledConnection<H1ServerConnection>
+    let client: DownstreamInfo
     override var downstream: DownstreamInfo { client }
     /// Borrowed from the host while a request is under way: an idle connection holds none.
     private var currentHead: RequestHead?
     private var parser: H1Parser
     private var decoder = H1BodyDecoder(.none)
     /// Its host owns it; cleared when it says that the exchange has ended, or when it has heard of a reset.
-    private var sink: Borrowed<MessageSink>?
-    private var reading = Reading.head
-    private var writing = Writing.idle
-    private var headBytesSent = 0
+    var sink: Borrowed<MessageSink>?
+    var reading = Reading.head
+    var writing = Writing.idle
+    var headBytesSent = 0
     override var sentHeadBytes: Int { headBytesSent }
-    private var answerCloses = false
+    var answerCloses = false
     private var gathered = GatheredHead()
     /// Received and not yet parsed: a pipelined request, or a body nobody has room for.
-    private var unparsed = BufferChain()
+    var unparsed = BufferChain()
     private var isParsing = false
     private var isPaused = false
     private var discarded = 0
-    private var isClosed = false
+    var isClosed = false
     var hostIndex = -1
+    /// The client is to leave: answers close, and no further request is waited for.
+    var isDrained: Bool
 
     init(host: ServerHost, connection: HandledConnection<H1ServerConnection>, downstream: DownstreamInfo) {
         self.host = host
         self.connection = connection
         client = downstream
-        parser = H1Parser(acceptsHTTP10: host.acceptsHTTP10)
+        isDrained = host.isDraining
+        parser = H1Parser(scheme: downstream.scheme, acceptsHTTP10: host.acceptsHTTP10)
         super.init()
         host.opened(self)
         connection.setHandler(self)
@@ -76,10 +86,11 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private var isBlocked: Bool {
         switch reading {
         case .complete, .ended: true
-        case .body: isPaused
+        case .body, .tunnel: isPaused
         // A client that pipelines and does not read its answers gets no more of them.
         case .head: isCongested
         case .discarding: false
+        case .tunnelEnded: true
         }
     }
 
@@ -88,10 +99,13 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         case .head where sink == nil:
             // The end of the last answer may still be on its way.
             if connection.queuedBytes > 0 { closeAfterFlush() } else { close() }
-        case .ended:
+        case .ended, .tunnelEnded:
             break
         case .discarding:
             closeAfterFlush()
+        case .tunnel:
+            reading = .tunnelEnded
+            sink?.receive(fromDownstream: .end)
         default:
             // The client is gone, or will send no more of a body it owes: stop the upstream's work (issue: client abort).
             abandon(ProxyError(source: .downstream, cause: .connectionClosed))
@@ -120,9 +134,9 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             refuse(H1Error.timedOut)
         case .discarding:
             closeAfterFlush()
-        case .complete:
+        case .complete, .tunnel:
             checkPresence()
-        case .ended:
+        case .ended, .tunnelEnded:
             break
         }
     }
@@ -130,7 +144,9 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     /// Looks for the client where no read can tell: it may have left behind bytes nobody has room for.
     private func checkPresence() {
         guard sink != nil, !connection.isReading else { return }
-        if connection.peerHasGone {
+        // Of a tunnel's client the bytes are wanted, even when it has ended its side behind them.
+        let hasGone = if case .tunnel = reading { connection.isBroken } else { connection.peerHasGone }
+        if hasGone {
             abandon(ProxyError(source: .downstream, cause: .connectionClosed))
         } else {
             connection.setDeadline(afterMilliseconds: H1ServerLimits.presenceMilliseconds)
@@ -155,7 +171,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     /// Nothing of a request has arrived.
     ///
     /// Empty lines in front of one do not count (RFC 9112 section 2.2).
-    private var isBetweenRequests: Bool {
+    var isBetweenRequests: Bool {
         guard case .head = reading, sink == nil, unparsed.isEmpty else { return false }
         return gathered.holdsEmptyLinesAlone
     }
@@ -191,8 +207,15 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         switch reading {
         case .head: parseHead(&slice)
         case .body, .discarding: parseBody(&slice)
-        case .complete, .ended: break
+        case .tunnel: passThrough(&slice)
+        case .complete, .ended, .tunnelEnded: break
         }
+    }
+
+    private func passThrough(_ slice: inout ByteSlice) {
+        let whole = slice.share()
+        slice.removeFirst(slice.count)
+        sink?.receive(fromDownstream: .body(whole))
     }
 
     private func parseHead(_ slice: inout ByteSlice) {
@@ -208,8 +231,14 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             slice.removeFirst(slice.count)
             connection.setDeadline(afterMilliseconds: H1ServerLimits.headMilliseconds)
         case .failed(let error):
+            switch prefaceMatch(slice.bytes, count: slice.count) {
+            case .none: refuse(error)
+            case .whole: becomeHTTP2(slice.share())
+            case .part:
+                gathered.append(slice, pool: host.loop.pool)
+                connection.setDeadline(afterMilliseconds: H1ServerLimits.headMilliseconds)
+            }
             slice.removeFirst(slice.count)
-            refuse(error)
         }
     }
 
@@ -220,7 +249,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         return head
     }
 
-    private func giveHeadBack() {
+    func giveHeadBack() {
         guard let head = currentHead else { return }
         currentHead = nil
         host.recycle(head)
@@ -241,7 +270,11 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
             slice.removeFirst(slice.count)
         case .failed(let error):
             slice.removeFirst(slice.count)
-            refuse(error)
+            switch prefaceMatch(bytes, count: gathered.count) {
+            case .none: refuse(error)
+            case .whole: if let whole = gathered.take(gathered.count) { becomeHTTP2(whole) }
+            case .part: break
+            }
         }
     }
 
@@ -249,12 +282,13 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         parser.reset()
         connection.clearDeadline()
         host.requestCount += 1
-        answerCloses = !requestHead.keepAlive || host.isDraining
+        answerCloses = !requestHead.keepAlive || requestHead.wantsOtherProtocol || isDrained
         writing = .awaitingAnswer
         headBytesSent = 0
         let framing = requestHead.framing
-        let last = framing.isEmpty
-        reading = last ? .complete : .body
+        // What follows a request for a tunnel waits until that is open, or is the next request.
+        let last = framing.isEmpty && !requestHead.wantsUpgrade
+        reading = framing.isEmpty ? .complete : .body
         decoder = H1BodyDecoder(framing)
         let sink = host.beginExchange(on: Borrowed(self))
         self.sink = sink
@@ -301,6 +335,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         return currentHead
     }
 
+    override var ownAddress: EndpointAddress? { EndpointAddress(connection.localAddress) }
     override var addresses: (client: LogAddress?, own: LogAddress?) {
         (connection.peerText(client.peer), connection.localText)
     }
@@ -314,7 +349,10 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     override func pauseReading() {
         guard !isPaused else { return }
         isPaused = true
-        if case .body = reading { stopReading() }
+        switch reading {
+        case .body, .tunnel: stopReading()
+        default: break
+        }
     }
 
     override func resumeReading() {
@@ -327,7 +365,9 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
         case .complete:
             // The body ended while it was paused: listen for the client's leaving again.
             if !isParsing, unparsed.isEmpty { connection.startReading() }
-        case .head, .discarding, .ended:
+        case .tunnel:
+            resumeParsing()
+        case .head, .discarding, .ended, .tunnelEnded:
             break
         }
     }
@@ -352,12 +392,13 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     private func sendHead(_ head: ResponseHead, last: Bool) {
         if head.isInformational {
-            guard requestHead.minorVersion > 0 else { return }  // HTTP/1.0 has none (RFC 9110 section 15.2).
+            guard requestHead.version != .http10 else { return }  // HTTP/1.0 has none (RFC 9110 section 15.2).
             _ = connection.write(bound: H1Serializer.responseBound(head)) {
                 H1Serializer.writeInformational(head, into: $0)
             }
             return
         }
+        if head.status == 101 { return beginTunnel(head) }
         settleDeadline()
         decideClose()
         let form = H1AnswerForm(head, to: requestHead, closes: answerCloses)
@@ -368,18 +409,36 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     /// An answer that overtakes its request's body can keep the connection only if little of the body is left.
     private func decideClose() {
-        answerCloses = answerCloses || host.isDraining
+        answerCloses = answerCloses || isDrained
         guard case .body = reading else { return }
         if requestHead.expectsContinue { answerCloses = true }
     }
 
+    /// From here on bytes pass both ways; the exchange asks for the client's with `resumeReading`.
+    private func beginTunnel(_ head: ResponseHead) {
+        headBytesSent = connection.write(bound: H1Serializer.responseBound(head)) {
+            H1Serializer.writeInformational(head, into: $0)
+        }
+        reading = .tunnel
+        writing = .tunnel
+        answerCloses = true
+        isPaused = true
+    }
+
     private func sendBody(_ slice: consuming ByteSlice) {
-        if case .body(let framing) = writing { connection.writeBody(slice, framing: framing) }
+        switch writing {
+        case .body(let framing): connection.writeBody(slice, framing: framing)
+        case .tunnel: connection.write(slice)
+        case .idle, .awaitingAnswer, .done: break
+        }
     }
 
     private func sendEnd() {
-        guard case .body(let framing) = writing else { return }
-        connection.writeBodyEnd(framing: framing)
+        switch writing {
+        case .body(let framing): connection.writeBodyEnd(framing: framing)
+        case .tunnel: connection.endAfterFlush()
+        case .idle, .awaitingAnswer, .done: return
+        }
         writing = .done
     }
 
@@ -405,96 +464,12 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     private func nextRequest() {
-        if answerCloses || host.isDraining { return closeAfterFlush() }
+        if answerCloses || isDrained { return closeAfterFlush() }
         giveHeadBack()
         reading = .head
         writing = .idle
         isPaused = false
         connection.setDeadline(afterMilliseconds: host.idleMilliseconds)
         resumeParsing()
-    }
-
-    // MARK: Ending
-
-    /// Answers what cannot be served as a request, and closes (RFC 9112 section 9.6).
-    private func refuse(_ error: H1Error) {
-        guard !isClosed else { return }
-        let sink = sink
-        self.sink = nil
-        reading = .ended
-        let hasBegun =
-            switch writing {
-            case .idle, .awaitingAnswer: false
-            case .body, .done: true
-            }
-        // Before the sink is told, since its record says what was answered.
-        var bodyBytes = 0
-        if !hasBegun { (headBytesSent, bodyBytes) = connection.writeRefusal(error, host: host) }
-        if let sink {
-            let cause: ProxyError.Cause = error == .timedOut ? .timeout : .protocolError
-            sink.receive(
-                fromDownstream: .reset(
-                    ProxyError(
-                        source: .downstream, cause: cause, status: UInt16(error.status),
-                        answeredBytes: UInt32(bodyBytes))))
-        } else if !hasBegun {
-            host.requestRefused(error, downstream, headBytes: headBytesSent, bodyBytes: bodyBytes)
-        }
-        if hasBegun { abort() } else { closeAfterFlush() }
-    }
-
-    /// The client will not get, or not send, the rest: tell the other side and close.
-    private func abandon(_ error: ProxyError) {
-        guard !isClosed else { return }
-        let sink = sink
-        self.sink = nil
-        sink?.receive(fromDownstream: .reset(error))
-        close()
-    }
-
-    /// Cuts an answer short in a way no client can take for its end.
-    private func abort() {
-        guard !isClosed else { return }
-        switch writing {
-        case .body(.length), .body(.chunked), .done: closeAfterFlush()
-        // An end would make what has been sent a whole body.
-        case .body(.untilClose): close(reset: true)
-        default: close()
-        }
-    }
-
-    private func closeAfterFlush() {
-        guard !isClosed else { return }
-        isClosed = true
-        connection.closeAfterFlush()
-        released()
-    }
-
-    private func close(reset: Bool = false) {
-        guard !isClosed else { return }
-        isClosed = true
-        connection.closeNow(reset: reset)
-        released()
-    }
-
-    private func released() {
-        unparsed.removeAll()
-        // An exchange that cuts its answer off still has its record to write.
-        if sink == nil { giveHeadBack() }
-        host.loop.releaseLater(self)
-        host.closed(self)
-    }
-
-    func drain() {
-        answerCloses = true
-        // A request may be on its way: it has a moment to arrive and is answered with `Connection: close`.
-        if isBetweenRequests { connection.setDeadline(afterMilliseconds: H1ServerLimits.drainIdleMilliseconds) }
-    }
-
-    func closeNow() {
-        let sink = sink
-        self.sink = nil
-        sink?.receive(fromDownstream: .reset(ProxyError(source: .internal, cause: .cancelled)))
-        close()
     }
 }

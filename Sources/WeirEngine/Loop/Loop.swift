@@ -8,6 +8,8 @@ import Glibc
 ///
 /// A tick is one wake-up: the ready sources are called, then what they wrote is flushed, then what they closed is let go.
 final class Loop {
+    /// What `recordRoom` has room for: the plain bytes of a TLS record.
+    static let recordBytes = 16 * 1024
     /// Connections with something to write that make a tick write before its end.
     static let flushBatchConnections = 64
 
@@ -21,6 +23,8 @@ final class Loop {
     private var readUsed = 0
     private var cachedNow: UInt64 = 0
     private var nowIsStale = true
+    /// See `recordRoom`.
+    private var records: UnsafeMutablePointer<UInt8>?
     /// The time where a test holds it; 0 = the monotonic clock tells it.
     private var heldTime: UInt64 = 0
     /// Connections with something to write, flushed when the tick ends or enough have gathered.
@@ -46,8 +50,20 @@ final class Loop {
     deinit {
         readChunk?.release()
         pool.free()
+        records?.deallocate()
         event_base_free(base)
     }
+
+    /// Where a layer puts together what goes out at once; what is in it is good until the next one writes.
+    func recordRoom() -> UnsafeMutablePointer<UInt8> {
+        if let records { return records }
+        let made = UnsafeMutablePointer<UInt8>.allocate(capacity: Self.recordBytes)
+        records = made
+        return made
+    }
+
+    /// What its TLS connections share, made when the first of them needs it.
+    private(set) lazy var tlsSocket = TLSSocket(loop: self)
 
     /// Nanoseconds of the monotonic clock, read once a tick.
     var now: UInt64 {
@@ -281,6 +297,7 @@ class LoopSource {
         guard !isReading, descriptor >= 0 else { return }
         isReading = true
         event_add(events, nil)
+        readingStarted()
     }
 
     final func stopReading() {
@@ -344,6 +361,9 @@ class LoopSource {
     }
 
     // MARK: For subclasses
+
+    /// Reading goes on after a pause: what lies in front of the descriptor already is not announced by it.
+    func readingStarted() {}
 
     /// The descriptor has something to read, or its peer has gone.
     func readReady() {}

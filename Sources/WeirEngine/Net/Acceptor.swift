@@ -10,7 +10,7 @@ final class Acceptor: LoopSource {
     private unowned(unsafe) let owner: any AcceptorOwner
     /// What the owner knows this listener by.
     let slot: Int
-    private let socket: Int32
+    let socket: Int32
     private var isClosed = false
 
     /// Takes over the listening socket.
@@ -45,6 +45,15 @@ final class Acceptor: LoopSource {
         guard !isClosed else { return }
         isClosed = true
         accept(limit: Int(Socket.listenBacklog))
+        detach()
+        Socket.close(socket)
+    }
+
+    /// Lets the socket go as it is: another process goes on with what is queued there.
+    func leave() {
+        guard !isClosed else { return }
+        isClosed = true
+        // The socket lives on, so the kernel would go on telling of it.
         detach()
         Socket.close(socket)
     }

@@ -1,23 +1,5 @@
 import Glibc
 
-/// The codec on top of a connection.
-///
-/// Every call comes on the loop's thread.
-protocol ConnectionHandler: AnyObject {
-    /// Bytes from the peer, in order. The slice is the handler's now.
-    func received(_ slice: consuming ByteSlice)
-    /// The peer ended its side; nothing more will be received.
-    func receivedEnd()
-    /// What was queued has fallen below the low mark after it had been above the high one.
-    func writeRoomAvailable()
-    /// The connection broke; it is closed already. `unsentIntact`: no byte of what is queued reached the kernel.
-    func connectionFailed(_ code: Int32, unsentIntact: Bool)
-    /// The deadline set through the connection passed.
-    func connectionDeadlinePassed()
-    /// A connection being opened is established.
-    func connected()
-}
-
 /// One socket: reads, a queue of slices to write with high and low marks, half-close, one deadline.
 ///
 /// Knows nothing of HTTP. Closed by its handler or by a failure, exactly once; after that nothing is called. Instances are
@@ -40,6 +22,8 @@ class Connection: LoopSource {
 
     private enum Phase {
         case connecting
+        /// The transport is agreeing on something with the peer; what is written waits.
+        case handshaking
         case open
         /// No more is read for the handler or taken from it; what is queued goes out, then our side ends.
         case closing
@@ -48,17 +32,32 @@ class Connection: LoopSource {
         case closed
     }
 
-    private var transport: Transport
+    /// Whether our side of an open connection ends before the peer's.
+    private enum Output {
+        case open
+        /// It does when what is queued has gone out.
+        case ending
+        case ended
+    }
+
+    private(set) final var transport: Transport
     private var phase: Phase
     private var out = BufferChain()
     private var flushScheduled = false
+    /// The handler adds to the queue when it is flushed.
+    private var asksForOutput = false
     private var wasCongested = false
     private var discarded = 0
     /// A layer could not write before it has read, or the other way round.
     private var writeWantsRead = false
     private var readWantsWrite = false
+    private var output = Output.open
+    /// `readAtOnce` comes for what the layer holds.
+    private var readsAtOnce = false
     /// The peer has left, as far as can be told while its bytes are not being read.
     var peerHasGone: Bool { descriptor >= 0 && Socket.peerHasGone(descriptor) }
+    /// The connection is of no use to either side any more, as far as can be told likewise.
+    var isBroken: Bool { descriptor >= 0 && Socket.isBroken(descriptor) }
 
     /// What the descriptor counts against, until it is closed.
     var permits: ListenerPermits?
@@ -68,13 +67,27 @@ class Connection: LoopSource {
     /// Both ends for the access log, made when first asked for.
     private var localLogText: LogAddressText?
     private var peerLogText: LogAddressText?
+    private var directLogText: LogAddressText?
 
     /// Takes over an open descriptor.
+    ///
+    /// Where the transport needs a handshake, `connected` tells the handler when it is over.
     init(loop: Loop, accepted descriptor: Int32, transport: Transport = .plain) {
         self.transport = transport
-        phase = .open
+        phase = transport.needsHandshake ? .handshaking : .open
         super.init(loop: loop)
         attach(descriptor)
+        if phase == .handshaking { startReading() }
+    }
+
+    /// Takes over what another connection has let go of; it is open.
+    init(loop: Loop, adopting released: ReleasedConnection) {
+        transport = released.transport
+        phase = .open
+        readsAtOnce = released.readsAtOnce
+        permits = released.permits
+        super.init(loop: loop)
+        attach(released.descriptor)
     }
 
     /// Takes over a descriptor that is being connected.
@@ -91,13 +104,15 @@ class Connection: LoopSource {
     fileprivate func deliver(_ slice: consuming ByteSlice) {}
     fileprivate func deliverEnd() {}
     fileprivate func tellRoom() {}
+    fileprivate func tellOutputWanted() {}
     fileprivate func tellConnected() {}
+    fileprivate func tellOutputEnded() {}
     fileprivate func tellDeadline() {}
     fileprivate func tellFailure(_ code: Int32, unsentIntact: Bool) {}
     /// From now on the handler hears nothing.
     fileprivate func forgetHandler() {}
 
-    var isOpen: Bool { phase == .open || phase == .connecting }
+    var isOpen: Bool { phase == .open || phase == .connecting || phase == .handshaking }
     var isClosed: Bool { phase == .closed }
     /// Our end as text; the kernel is asked once, and gives it out when a connection is begun.
     final var localText: LogAddress? {
@@ -112,11 +127,20 @@ class Connection: LoopSource {
         peerLogText = consume text
         return address
     }
+    /// The other end of the socket as text, whoever it speaks for; the kernel is asked once.
+    final var directText: LogAddress? {
+        if directLogText == nil, descriptor >= 0 {
+            directLogText = EndpointAddress(Socket.peerAddress(descriptor)).map { LogAddressText($0) }
+        }
+        return directLogText?.address
+    }
     var localAddress: SocketAddress { descriptor >= 0 ? Socket.localAddress(descriptor) : SocketAddress() }
 
     // MARK: Writing
 
     var queuedBytes: Int { out.count }
+    /// What `endAfterFlush` was called behind has gone out.
+    var outputHasEnded: Bool { output == .ended }
     /// Too much is queued: whoever feeds this connection should pause.
     var isCongested: Bool { out.count >= Self.highMarkBytes }
 
@@ -152,16 +176,29 @@ class Connection: LoopSource {
     }
 
     private func scheduleFlush() {
-        guard !flushScheduled, phase != .connecting else { return }
+        guard !flushScheduled, phase != .connecting, phase != .handshaking else { return }
         flushScheduled = true
         loop.flushLater(self)
     }
 
+    /// Has the handler asked for output when the queue is next flushed, so that it can gather a tick's.
+    func askForOutput() {
+        guard isOpen else { return }
+        asksForOutput = true
+        scheduleFlush()
+    }
+
     /// Called by the loop at the end of a tick, or when enough connections wait.
     func flushNow() {
+        if asksForOutput {
+            // What is queued now goes out below, without a flush of its own.
+            asksForOutput = false
+            if phase == .open { tellOutputWanted() }
+        }
         flushScheduled = false
         guard phase == .open || phase == .closing else { return }
         pump()
+        if asksForOutput { scheduleFlush() }
     }
 
     private func pump() {
@@ -203,7 +240,15 @@ class Connection: LoopSource {
         }
         afterWrite()
         // What `afterWrite` told the handler may have queued more and asked to close: then the next flush goes on.
+        guard output != .ending else { return endOutput() }
         if phase == .closing, out.isEmpty { beginLinger() }
+    }
+
+    private func endOutput() {
+        guard phase == .open || phase == .closing, out.isEmpty else { return }
+        output = .ended
+        transport.endWriting(descriptor)
+        if phase == .open { tellOutputEnded() } else { beginLinger() }
     }
 
     private func afterWrite() {
@@ -224,9 +269,14 @@ class Connection: LoopSource {
                 fail(code)
                 break
             }
-            phase = .open
-            tellConnected()
-            if phase == .open, !out.isEmpty { scheduleFlush() }
+            if transport.needsHandshake {
+                phase = .handshaking
+                goOnWithHandshake()
+            } else {
+                open()
+            }
+        case .handshaking:
+            goOnWithHandshake()
         case .open, .closing:
             pump()
             if readWantsWrite, isReading {
@@ -239,9 +289,54 @@ class Connection: LoopSource {
         loop.flushDirty()
     }
 
+    private func goOnWithHandshake() {
+        switch transport.handshake(descriptor) {
+        case .done:
+            if let next = transport.successor {
+                transport = .layered(next)
+                return goOnWithHandshake()
+            }
+            // Whoever is told decides whether it reads.
+            stopReading()
+            open()
+        case .wantRead: startReading()
+        case .wantWrite:
+            stopReading()
+            awaitWrite()
+        case .failed(let code): fail(code)
+        }
+    }
+
+    private func open() {
+        phase = .open
+        tellConnected()
+        if phase == .open, asksForOutput || !out.isEmpty || output == .ending { scheduleFlush() }
+    }
+
     // MARK: Reading
 
+    /// The layer may hold bytes the socket does not announce: come for them when it is next writable, which it is.
+    private func readBehindLayer() {
+        guard transport.hasPendingInput else { return }
+        readWantsWrite = true
+        awaitWrite()
+    }
+
+    override func readingStarted() {
+        if phase == .open, !readsAtOnce { readBehindLayer() }
+    }
+
+    /// Delivers what the layer of an adopted connection holds already, once it has its handler.
+    func readAtOnce() {
+        readsAtOnce = false
+        if phase == .open, isReading, transport.hasPendingInput { readReady() }
+    }
+
     override func readReady() {
+        if phase == .handshaking {
+            goOnWithHandshake()
+            return loop.flushBatch()
+        }
         readAll()
         if writeWantsRead, phase == .open || phase == .closing {
             writeWantsRead = false
@@ -276,11 +371,7 @@ class Connection: LoopSource {
                 return fail(code)
             }
         }
-        // The layer's own bytes do not make the socket readable again: come back for them.
-        if isReading, transport.hasPendingInput {
-            readWantsWrite = true
-            awaitWrite()
-        }
+        if isReading { readBehindLayer() }
     }
 
     private func endReceived() {
@@ -293,7 +384,7 @@ class Connection: LoopSource {
             stopReading()
         case .lingering:
             closeNow()
-        case .connecting, .closed:
+        case .connecting, .handshaking, .closed:
             break
         }
     }
@@ -305,9 +396,18 @@ class Connection: LoopSource {
 
     // MARK: Ending
 
+    /// Sends what is queued, then ends our side; what the peer sends is still read.
+    ///
+    /// Nothing may be written afterwards.
+    func endAfterFlush() {
+        guard isOpen, output == .open else { return }
+        output = .ending
+        scheduleFlush()
+    }
+
     override func deadlinePassed() {
         switch phase {
-        case .open, .connecting: tellDeadline()
+        case .open, .connecting, .handshaking: tellDeadline()
         case .closing, .lingering: closeNow()
         case .closed: break
         }
@@ -327,9 +427,23 @@ class Connection: LoopSource {
     private func beginLinger() {
         guard phase == .closing, out.isEmpty else { return }
         phase = .lingering
-        Socket.endWriting(descriptor)
+        if output != .ended { transport.endWriting(descriptor) }
         setDeadline(afterMilliseconds: Self.lingerMilliseconds)
         startReading()
+    }
+
+    /// Lets the socket go to a connection with another handler; this one is closed and its handler hears nothing more.
+    ///
+    /// Nothing may be queued.
+    func release() -> ReleasedConnection {
+        precondition(phase == .open && out.isEmpty, "only an open connection with nothing to write changes hands")
+        phase = .closed
+        forgetHandler()
+        let released = ReleasedConnection(descriptor: descriptor, transport: transport, permits: permits)
+        detach()
+        permits = nil
+        loop.letGo(self)
+        return released
     }
 
     /// Closes at once; what is queued is lost.
@@ -368,6 +482,21 @@ class Connection: LoopSource {
     deinit { precondition(phase == .closed, "a connection died open") }
 }
 
+/// A socket between two connections: its next owner knows which codec it speaks.
+struct ReleasedConnection {
+    let descriptor: Int32
+    let transport: Transport
+    let permits: ListenerPermits?
+    /// What the layer holds is not waited for: whoever adopts the connection calls `readAtOnce`.
+    var readsAtOnce = false
+
+    /// Ends the connection instead.
+    func close() {
+        Socket.close(descriptor)
+        permits?.give()
+    }
+}
+
 /// A connection with its codec.
 final class HandledConnection<Handler: ConnectionHandler>: Connection {
     /// The handler outlives the connection's open time, and closes the connection when it goes.
@@ -385,7 +514,9 @@ final class HandledConnection<Handler: ConnectionHandler>: Connection {
     }
     fileprivate override func deliverEnd() { handler?.with { $0.receivedEnd() } }
     fileprivate override func tellRoom() { handler?.with { $0.writeRoomAvailable() } }
+    fileprivate override func tellOutputWanted() { handler?.with { $0.outputWanted() } }
     fileprivate override func tellConnected() { handler?.with { $0.connected() } }
+    fileprivate override func tellOutputEnded() { handler?.with { $0.outputEnded() } }
     fileprivate override func tellDeadline() { handler?.with { $0.connectionDeadlinePassed() } }
     fileprivate override func tellFailure(_ code: Int32, unsentIntact: Bool) {
         let receiver = handler

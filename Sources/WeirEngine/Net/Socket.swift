@@ -42,6 +42,20 @@ enum Socket {
         }
     }
 
+    /// As `receive`, but leaves the bytes where they are.
+    static func peek(_ fd: Int32, into bytes: UnsafeMutablePointer<UInt8>, count: Int) -> TransferResult {
+        while true {
+            let length = recv(fd, bytes, count, Int32(MSG_PEEK))
+            if length > 0 { return .done(length) }
+            if length == 0 { return .end }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wantRead
+            default: return .failed(errno)
+            }
+        }
+    }
+
     /// Writes what the vectors describe.
     ///
     /// SIGPIPE is ignored process-wide, so a gone peer shows as EPIPE.
@@ -109,8 +123,19 @@ enum Socket {
         return poll(&question, 1, 0) > 0 && Int32(question.revents) & (weir_pollrdhup | POLLERR | POLLHUP) != 0
     }
 
+    /// Whether the connection is broken, or both sides have ended, told likewise.
+    static func isBroken(_ fd: Int32) -> Bool {
+        var question = pollfd(fd: fd, events: 0, revents: 0)
+        return poll(&question, 1, 0) > 0 && Int32(question.revents) & (POLLERR | POLLHUP) != 0
+    }
+
     static func localAddress(_ fd: Int32) -> SocketAddress {
         let (address, result) = SocketAddress.filled { getsockname(fd, $0, $1) }
+        return result == 0 ? address : SocketAddress()
+    }
+
+    static func peerAddress(_ fd: Int32) -> SocketAddress {
+        let (address, result) = SocketAddress.filled { getpeername(fd, $0, $1) }
         return result == 0 ? address : SocketAddress()
     }
 

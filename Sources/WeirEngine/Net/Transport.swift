@@ -22,6 +22,41 @@ enum Transport {
         }
     }
 
+    /// Goes on with what must be agreed with the peer before bytes flow; `done` when there is nothing, or nothing more.
+    func handshake(_ fd: Int32) -> HandshakeResult {
+        switch self {
+        case .plain: .done
+        case .layered(let layer): layer.handshake(fd)
+        }
+    }
+
+    /// Ends our side in the way that the peer can tell from a broken connection.
+    func endWriting(_ fd: Int32) {
+        if case .layered(let layer) = self { layer.endWriting(fd) }
+        Socket.endWriting(fd)
+    }
+
+    /// The peer must be agreed with before anything is read or written.
+    var needsHandshake: Bool {
+        if case .layered(let layer) = self { layer.needsHandshake } else { false }
+    }
+
+    /// See `TransportLayer.successor`.
+    var successor: TransportLayer? {
+        switch self {
+        case .plain: nil
+        case .layered(let layer): layer.successor
+        }
+    }
+
+    /// Why the layer's handshake failed, for logs; empty where it did not, or the connection below broke.
+    var failureText: [UInt8] {
+        switch self {
+        case .plain: []
+        case .layered(let layer): layer.failureText
+        }
+    }
+
     /// The layer holds decrypted bytes the socket will not announce: read again without waiting.
     var hasPendingInput: Bool {
         switch self {
@@ -31,12 +66,41 @@ enum Transport {
     }
 }
 
+/// How far a layer's handshake has come.
+enum HandshakeResult: Equatable {
+    case done
+    case wantRead
+    case wantWrite
+    /// It failed, or the connection under it broke; the errno says how, EPROTO when the layers disagreed.
+    case failed(Int32)
+}
+
 /// A layer between connection and socket.
 ///
 /// Loop thread only.
 class TransportLayer {
     /// Bytes are already inside the layer.
     var hasPendingInput: Bool { false }
+
+    /// There is a handshake before the first byte; the peer of an accepted connection begins it.
+    var needsHandshake: Bool { false }
+
+    /// Once the handshake is done: the layer that takes this one's place, with a handshake of its own.
+    ///
+    /// For layers that only look at how a connection begins.
+    var successor: TransportLayer? { nil }
+
+    /// What it can tell of the connection in a line of the log; `nil` when there is nothing of the kind.
+    func fact(_ fact: LogConnectionFact) -> [UInt8]? { nil }
+
+    /// See `Transport.failureText`.
+    var failureText: [UInt8] { [] }
+
+    /// Called until it is done, before anything is read or written.
+    func handshake(_ fd: Int32) -> HandshakeResult { .done }
+
+    /// Tells the peer that no more bytes follow.
+    func endWriting(_ fd: Int32) {}
 
     func read(_ fd: Int32, into bytes: UnsafeMutablePointer<UInt8>, count: Int) -> TransferResult {
         Socket.receive(fd, into: bytes, count: count)

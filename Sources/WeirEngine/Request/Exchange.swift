@@ -30,39 +30,51 @@ final class Exchange: MessageSink {
     private var capture = LogCapture()
     /// Borrows from `pinned`.
     private var affinity = Affinity()
+    /// Of calls in gRPC-Web to servers of gRPC alone.
+    private var web: GRPCWebCall?
+    /// `nil` where no proxy is trusted.
+    private let trustedClient: TrustedClient?
 
     init(worker: Worker) {
         self.worker = worker
         loop = worker.loop
+        trustedClient = worker.trustedHops > 0 ? TrustedClient(hops: worker.trustedHops) : nil
     }
 
     func begin(on stream: Borrowed<ServerStream>) {
         self.stream = stream
         state = ExchangeState()
+        if let trustedClient { stream.with { $0.trustedClient = Unmanaged.passUnretained(trustedClient) } }
     }
+
+    override var proxiedEnds: ProxiedEnds? { stream?.proxiedEnds }
 
     // MARK: From the client
 
     override func receive(fromDownstream event: consuming MessageEvent) {
         switch consume event {
         case .request(let head, let last):
-            state.requestBegan(last: last)
+            state.requestBegan(last: last, asksForTunnel: head.wantsUpgrade)
+            trustedClient?.read(head)
+            if head.wantsUpgrade { stream?.pauseReading() }
             beginRecord(head, last: last)
             route(head, last: last)
         case .body(let slice):
             record.requestBodyBytes += UInt64(slice.count)
-            if state.keepsRequest || state.isWaiting { keep(slice) }
-            guard let upstream else { return }
-            upstream.send(.body(slice))
-            if upstream.isCongested { stream?.pauseReading() }
+            if state.tunnel != .none { return passUp(slice) }
+            guard let web else { return passBody(slice) }
+            guard let decoded = web.request(slice, loop.pool) else { return refuseRequest() }
+            if decoded.count > 0 { passBody(decoded) }
         case .trailers(let trailers):
             if state.keepsRequest || state.isWaiting { tries.replay.keep(trailers) }
             upstream?.send(.trailers(trailers))
         case .end:
+            if let web, !web.requestIsWhole { return refuseRequest() }
             record.requestMilliseconds = Int64((loop.now - record.startedAt) / 1_000_000)
             let action = state.requestEnded()
-            if !state.isOver { tries.requestEnded(self, loop) }
-            if action == .forward { upstream?.send(.end) }
+            if !state.isOver, action == .forward || state.isWaiting { tries.requestEnded(self, loop) }
+            if action != .nothing { upstream?.send(.end) }
+            perform(action)
         case .reset(let error):
             if record.status == 0, error.status != 0, let stream {
                 record.responseHeadBytes = UInt64(stream.sentHeadBytes)
@@ -85,14 +97,18 @@ final class Exchange: MessageSink {
             receivedHead(head, last: last)
         case .body(let slice):
             guard let stream, state.response == .begun else { return }
-            record.responseBodyBytes += UInt64(slice.count)
-            stream.send(.body(slice))
-            if stream.isCongested { upstream?.pauseReading() }
+            if state.tunnel != .none { tries.passed(at: loop.now) }
+            guard let web else { return passAnswer(slice, to: stream) }
+            let encoded = web.answer(slice, loop.pool)
+            if encoded.count > 0 { passAnswer(encoded, to: stream) }
         case .trailers(let trailers):
-            stream?.send(.trailers(trailers))
+            receivedTrailers(trailers)
         case .end:
             let action = state.responseEnded()
-            if case .forwardAndFinish = action { stream?.send(.end) }
+            if let web, action != .nothing, let stream, let rest = web.finish(loop.pool) {
+                passAnswer(rest, to: stream)
+            }
+            if action != .nothing { stream?.send(.end) }
             perform(action)
         case .reset(let error):
             upstream = nil
@@ -109,6 +125,32 @@ final class Exchange: MessageSink {
         captureAddress(stream)
     }
 
+    private func passBody(_ slice: consuming ByteSlice) {
+        if state.keepsRequest || state.isWaiting { keep(slice) }
+        guard let upstream, state.passesRequest else { return }
+        upstream.send(.body(slice))
+        if upstream.isCongested { stream?.pauseReading() }
+    }
+
+    private func passAnswer(_ slice: consuming ByteSlice, to stream: Borrowed<ServerStream>) {
+        record.responseBodyBytes += UInt64(slice.count)
+        stream.send(.body(slice))
+        if stream.isCongested { upstream?.pauseReading() }
+    }
+
+    /// The request turns out to be none that can be sent on.
+    private func refuseRequest() {
+        perform(state.upstreamFailed(ProxyError(source: .downstream, cause: .protocolError, status: 400)))
+    }
+
+    private func receivedTrailers(_ trailers: Trailers) {
+        guard let stream, state.response == .begun else { return }
+        let status = record.isGRPC ? trailers.block.grpcStatus : -1
+        if status >= 0 { record.grpcStatus = status }
+        guard let web, let message = web.answer(trailers, loop.pool) else { return stream.send(.trailers(trailers)) }
+        passAnswer(message, to: stream)
+    }
+
     private func receivedHead(_ head: ResponseHead, last: Bool) {
         guard let stream else { return }
         if head.isInformational {
@@ -119,32 +161,37 @@ final class Exchange: MessageSink {
             if stream.isCongested { upstream?.pauseReading() }
             return
         }
-        let isRetriable = tries.repeats(head)
-        let action = state.responseBegan(last: last, isRetriable: isRetriable)
+        let isTunnel = head.status == 101
+        let isRetriable = !isTunnel && tries.repeats(head)
+        let action = isTunnel ? state.tunnelBegan() : state.responseBegan(last: last, isRetriable: isRetriable)
         guard action != .nothing else { return }
+        if isTunnel { worker.tunnelOpened() }
         if isRetriable {
             if case .waitForRetry = action { return perform(action) }
             noteExhaustion()
         }
         let upstreamMilliseconds = (loop.now - sentAt) / 1_000_000
         record.answered(by: head, upstreamMilliseconds: upstreamMilliseconds)
-        worker.stampTime(head, upstreamMilliseconds: upstreamMilliseconds)
+        if !isTunnel { worker.stampTime(head, upstreamMilliseconds: upstreamMilliseconds) }
         // First: the route's operations may replace or remove them.
         affinity.addCookies(to: head)
         if policies.isActive, let error = change(head) {
             return answer(.failure(error), cancelUpstream: action.cancelsUpstream)
         }
+        web?.answer(head)
         worker.stampProxied(head)
         captureHeaders(head)
         stream.send(.response(head, last: last))
         record.responseHeadBytes = UInt64(stream.sentHeadBytes)
         unpin()
+        if isTunnel { return openTunnel() }
         if !tries.replay.isEmpty { tries.replay.drop(worker) }
         perform(action)
     }
 
     /// No answer is to be expected of the try under way.
     private func fail(_ error: ProxyError) {
+        if error.isOfTransport, let endpoint { capture.keep(failure: endpoint.with { $0.pool.failureText }) }
         let isRetriable = tries.repeats(error)
         let action = state.upstreamFailed(error, isRetriable: isRetriable)
         if isRetriable { noteExhaustion() }
@@ -156,12 +203,51 @@ final class Exchange: MessageSink {
         if state.isExhausted { record.flags.insert(.retryLimitExceeded) }
     }
 
+    // MARK: Tunnels
+
+    /// Both sides have agreed: what follows are bytes, first those that the client did not wait with.
+    private func openTunnel() {
+        tries.tunnelBegan(self, loop)
+        sendKept()
+        tries.replay.drop(worker)
+        stream?.resumeReading()
+    }
+
+    /// Bytes for a tunnel, which are no message: they wait until the upstream has agreed to one, or are dropped with it.
+    private func passUp(_ slice: consuming ByteSlice) {
+        guard state.tunnel == .open else {
+            guard tries.replay.hasRoom(for: slice.count, worker) else {
+                return refuseRequest()
+            }
+            return tries.replay.keep(slice, worker)
+        }
+        tries.passed(at: loop.now)
+        guard let upstream else { return }
+        upstream.send(.body(slice))
+        if upstream.isCongested { stream?.pauseReading() }
+    }
+
+    /// The moment has come for a tunnel that has been silent since the timer was set.
+    func tunnelSilent() {
+        guard tries.isSilent(self, loop), state.tunnelIdled() else { return }
+        record.tunnelIdled()
+        report()
+        stream?.send(.reset(ProxyError(source: .internal, cause: .cancelled)))
+        finish(cancelUpstream: true)
+    }
+
     // MARK: Routing
+
+    /// Makes the lines of a request the gateway's own, those that name the client among them.
+    private func prepare(_ head: RequestHead, _ stream: Borrowed<ServerStream>) {
+        ForwardedHeaders.prepare(
+            head, downstream: stream.with { $0.downstream }, trusted: trustedClient, random: &worker.random)
+    }
 
     private func route(_ head: RequestHead, last: Bool) {
         guard let stream else { return }
         guard let pinned = worker.pinCurrent() else {
-            ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+            prepare(head, stream)
             return answer(.noRoute)
         }
         self.pinned = pinned
@@ -170,17 +256,18 @@ final class Exchange: MessageSink {
             head, stream.downstream, pinned, worker, &routeName, &policies, &affinity)
         captureRoute(routeName)
         // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
-        ForwardedHeaders.prepare(head, downstream: stream.downstream, random: &worker.random)
+        prepare(head, stream)
+        if head.wantsOtherProtocol { return answer(.upgradeRefused) }
         if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
         switch selection {
         case .redirectToHTTPS: answer(.redirectToHTTPS)
-        case .noRoute: answer(.noRoute)
+        case .noRoute: answer(worker.isMisdirected(head, stream.downstream) ? .misdirected : .noRoute)
         case .noCluster: answer(.noCluster)
         case .cluster(let cluster, let route):
             if policies.isActive, !change(head, for: cluster) { return answer(.requestTooLarge) }
             tries.begin(route, head)
             state.routed(retries: route.pointee.retry.retries)
-            if last { tries.requestEnded(self, loop) }
+            if last || head.wantsUpgrade { tries.requestEnded(self, loop) }
             sentAt = loop.now
             // Kept by the worker until the next generation, which no wake-up brings before this returns.
             cluster._withUnsafeGuaranteedRef { cluster in
@@ -201,7 +288,7 @@ final class Exchange: MessageSink {
             endpoint.requestBegan()
             self.endpoint = Borrowed(endpoint)
             record.workload = endpoint.workload
-            return endpoint.pool.lease(to: Borrowed(self))
+            return endpoint.pool.lease(for: head, to: Borrowed(self))
         }
         guard let leased else {
             fail(unleased(from: endpoint))
@@ -209,6 +296,10 @@ final class Exchange: MessageSink {
         }
         upstream = leased
         captureAddress(leased)
+        if head.isGRPCWeb, web == nil, leased.carriesTrailers {
+            web = GRPCWebCall(head)
+            record.isGRPC = true
+        }
         leased.send(.request(head, last: last))
         return true
     }
@@ -226,14 +317,20 @@ final class Exchange: MessageSink {
         if var scene {
             // Header operations find no status yet, as in Envoy.
             scene.record.status = 0
-            reply.send(scene, policies, &record) { captureHeaders($0) }
+            reply.send(scene, policies, &record) {
+                web?.answer($0)
+                captureHeaders($0)
+            }
         }
         finish(cancelUpstream: cancelUpstream)
     }
 
     /// What the route's policies may tell of at this moment.
     private var scene: PolicyScene? {
-        stream.map { PolicyScene(worker: worker, stream: $0, record: record, endpoint: endpoint, upstream: upstream) }
+        guard let stream else { return nil }
+        return PolicyScene(
+            worker: worker, stream: stream, record: record, endpoint: endpoint, upstream: upstream,
+            failure: capture.failureText)
     }
 
     /// Changes the request as the route says; `false` when that cannot be sent.
@@ -289,14 +386,17 @@ final class Exchange: MessageSink {
     /// Gives back everything borrowed, then tells the stream, which may start the next request at once.
     private func finish(cancelUpstream: Bool) {
         report()
+        if state.tunnel == .open { worker.tunnelClosed() }
         let stream = stream
         let upstream = upstream
         self.stream = nil
         self.upstream = nil
         letEndpointGo()
         unpin()
+        web = nil
         tries.end(worker)
         if cancelUpstream { upstream?.cancel() }
+        if trustedClient != nil { stream?.with { $0.trustedClient = nil } }
         worker.recycle(self)
         stream?.exchangeEnded()
     }
@@ -356,11 +456,9 @@ final class Exchange: MessageSink {
             let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
             return tries.pick(from: cluster, key: key, &worker.random)
         }
-        let last = head.framing.isEmpty
-        guard send(head, last: last, to: picked), !last else { return }
-        for index in 0..<tries.replay.pieces { upstream?.send(.body(tries.replay.piece(index))) }
-        if let trailers = tries.replay.trailers { upstream?.send(.trailers(trailers)) }
-        if state.request == .complete { upstream?.send(.end) }
+        let last = head.framing.isEmpty && !head.wantsUpgrade
+        guard send(head, last: last, to: picked), !last, !head.wantsUpgrade else { return }
+        sendKept()
         // After the last try nothing of the request is needed, yet it fails for want of a further one.
         if !state.keepsRequest {
             tries.replay.drop(worker)
@@ -368,6 +466,13 @@ final class Exchange: MessageSink {
             giveUpRepeating()
         }
         if upstream?.isCongested ?? false { stream.pauseReading() } else { stream.resumeReading() }
+    }
+
+    /// Sends what has come of the request behind its head.
+    private func sendKept() {
+        for index in 0..<tries.replay.pieces { upstream?.send(.body(tries.replay.piece(index))) }
+        if let trailers = tries.replay.trailers { upstream?.send(.trailers(trailers)) }
+        if state.request == .complete { upstream?.send(.end) }
     }
 
     private func letEndpointGo() {

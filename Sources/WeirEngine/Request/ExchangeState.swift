@@ -2,7 +2,7 @@
 ///
 /// Each method is an event; the action it returns is performed by `Exchange` after the state is settled, so a re-entrant event
 /// finds a true state. Invariants: one answer a request, nothing after an end, exactly one `finish`; no try beside another,
-/// and none once a byte of an answer has gone out.
+/// and none once a byte of an answer has gone out. A tunnel is over when both its sides have ended.
 struct ExchangeState: Equatable {
     enum Side: Equatable {
         case open
@@ -40,8 +40,17 @@ struct ExchangeState: Equatable {
         }
     }
 
+    /// Whether the request is one for a tunnel.
+    enum Tunnel: Equatable {
+        case none
+        case asked
+        /// Both sides pass bytes, each until its own end.
+        case open
+    }
+
     private(set) var request = Side.open
     private(set) var response = Response.awaited
+    private(set) var tunnel = Tunnel.none
     private(set) var isOver = false
     /// Between two tries: nothing is under way upstream.
     private(set) var isWaiting = false
@@ -56,9 +65,13 @@ struct ExchangeState: Equatable {
     /// What comes of the request is to be kept for a further try.
     var keepsRequest: Bool { canRepeat && retriesLeft > 0 }
 
-    /// The request's head has arrived; `last` when it has no body.
-    mutating func requestBegan(last: Bool) {
+    /// What comes of the request may be sent on: neither before a tunnel is open nor behind a refusal of one.
+    var passesRequest: Bool { request == .open && tunnel != .asked }
+
+    /// The request's head has arrived; `last` when it has no body, and asks for no tunnel.
+    mutating func requestBegan(last: Bool, asksForTunnel: Bool = false) {
         if last { request = .complete }
+        if asksForTunnel { tunnel = .asked }
     }
 
     /// A destination was chosen that may be tried so many times more.
@@ -70,7 +83,20 @@ struct ExchangeState: Equatable {
     mutating func requestEnded() -> Action {
         guard !isOver, request == .open else { return .nothing }
         request = .complete
-        return isWaiting ? .nothing : .forward
+        if tunnel == .open, response == .complete {
+            isOver = true
+            return .forwardAndFinish(cancelUpstream: false)
+        }
+        return isWaiting || tunnel == .asked ? .nothing : .forward
+    }
+
+    /// The upstream has said 101: the answer has begun, and no try comes after this one.
+    mutating func tunnelBegan() -> Action {
+        guard !isOver, response == .awaited, !isWaiting, tunnel == .asked else { return .nothing }
+        tunnel = .open
+        canRepeat = false
+        response = .begun
+        return .forward
     }
 
     /// More of the request than can be kept has come, or an interim answer has gone out: there is no further try.
@@ -81,6 +107,11 @@ struct ExchangeState: Equatable {
         guard !isOver, response == .awaited, !isWaiting else { return .nothing }
         if isRetriable, takeRetry() { return .waitForRetry(cancelUpstream: !last || request == .open) }
         canRepeat = false
+        if tunnel == .asked {
+            // Refused: it was a request without a body.
+            tunnel = .none
+            request = .complete
+        }
         guard last else {
             response = .begun
             return .forward
@@ -90,6 +121,10 @@ struct ExchangeState: Equatable {
 
     mutating func responseEnded() -> Action {
         guard !isOver, response == .begun else { return .nothing }
+        if tunnel == .open, request == .open {
+            response = .complete
+            return .forward
+        }
         return complete()
     }
 
@@ -130,6 +165,13 @@ struct ExchangeState: Equatable {
         isWaiting = false
         attempt += 1
         return .retry
+    }
+
+    /// Nothing has passed through the tunnel for as long as it may be silent; `false` when there is none.
+    mutating func tunnelIdled() -> Bool {
+        guard !isOver, tunnel == .open else { return false }
+        isOver = true
+        return true
     }
 
     /// The route's timeout has passed.

@@ -3,6 +3,8 @@ import Glibc
 /// Every answer Weir makes itself: the one place where a failure becomes a status, a body and a flag.
 enum LocalReply {
     case noRoute
+    /// The connection's certificate is not for the host that is asked for: another connection may lead there.
+    case misdirected
     case noCluster
     case noHealthyUpstream
     /// `retried`: the failure is that of a further try.
@@ -15,6 +17,8 @@ enum LocalReply {
     case redirectToHTTPS
     /// A route has made the request's head longer than may be sent on.
     case requestTooLarge
+    /// The client wants another protocol on its connection than is passed through.
+    case upgradeRefused
 
     /// Longest body but a route's own.
     static let maxTextBytes = 256
@@ -25,12 +29,14 @@ enum LocalReply {
     var status: Int {
         switch self {
         case .noRoute: 404
+        case .misdirected: 421
         case .noCluster, .noHealthyUpstream: 503
         case .redirect(let plan): Int(plan.pointee.status)
         case .direct(let plan): Int(plan.pointee.status)
         case .preflight: 200
         case .redirectToHTTPS: 301
         case .requestTooLarge: 431
+        case .upgradeRefused: 403
         case .failure(let error, _): Self.status(error)
         }
     }
@@ -79,6 +85,7 @@ enum LocalReply {
         case .overflow: "overflow"
         case .protocolError: "protocol error"
         case .refusedStream: "remote refused stream reset"
+        case .remoteReset: "remote reset"
         case .connectionClosed, .cancelled, .timeout, .headTooLarge: "connection termination"
         }
     }

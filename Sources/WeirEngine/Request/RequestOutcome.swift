@@ -15,17 +15,19 @@ extension RequestRecord {
             status = 200
         }
         switch reply {
-        case .noRoute: note(.noRoute, .routeNotFound)
+        case .noRoute, .misdirected: note(.noRoute, .routeNotFound)
         case .noCluster: note(.noCluster, .clusterNotFound)
         case .noHealthyUpstream: note(.noHealthyUpstream, .noHealthyUpstream)
         case .failure(let error, _): fail(upstream: error)
         case .redirect, .direct, .redirectToHTTPS: details = .directResponse
         case .preflight: details = .corsResponse
         case .requestTooLarge: details = .requestHeadTooLarge
+        case .upgradeRefused: details = .upgradeFailed
         }
     }
 
     private mutating func fail(upstream error: ProxyError) {
+        if error.source == .downstream { return note(.downstreamProtocolError, .codecError) }
         connectError = error.code
         switch error.cause {
         case .connectFailure: note(.upstreamConnectFailure, .connectFailure)
@@ -34,6 +36,7 @@ extension RequestRecord {
         case .protocolError: note(.upstreamProtocolError, .upstreamProtocolError)
         case .connectionClosed: note(.upstreamClosed, .connectionTermination)
         case .refusedStream: note(.upstreamReset, .upstreamReset)
+        case .remoteReset: note(.upstreamReset, .upstreamRemoteReset)
         case .timeout: note(.upstreamTimeout, .responseTimeout)
         case .headTooLarge: details = .responseHeadTooLarge
         case .cancelled: note(.localReset, .internalError)
@@ -51,7 +54,8 @@ extension RequestRecord {
         case .protocolError:
             if status == 0 { status = error.status }
             note(.downstreamProtocolError, .codecError)
-        case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream, .headTooLarge:
+        case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream, .remoteReset,
+            .headTooLarge:
             note(.downstreamLeft, .downstreamDisconnect)
         }
     }
@@ -61,9 +65,13 @@ extension RequestRecord {
         switch error.cause {
         case .protocolError: note(.upstreamProtocolError, .protocolErrorAfterResponseStarted)
         case .timeout: note(.upstreamTimeout, .responseTimeout)
+        case .remoteReset, .refusedStream: note(.upstreamReset, .remoteResetAfterResponseStarted)
         default: note(.upstreamClosed, .resetAfterResponseStarted)
         }
     }
+
+    /// No byte has passed through the tunnel for as long as it may be silent.
+    mutating func tunnelIdled() { note(.idleTimeout, .bodyTimeout) }
 
     /// A request the codec could not read.
     init(refused error: H1Error, at now: UInt64) {

@@ -13,6 +13,8 @@ struct Tries: ~Copyable {
     private var timeoutAt: UInt64 = 0
     private var timer: ExchangeTimer?
     private var isTimed = false
+    /// Monotonic nanoseconds when the last bytes passed through the tunnel.
+    private var lastPassedAt: UInt64 = 0
 
     /// A request takes this route.
     mutating func begin(_ route: UnsafePointer<RoutePlan>, _ head: RequestHead) {
@@ -20,7 +22,7 @@ struct Tries: ~Copyable {
         timeout = 0
         timeoutAt = 0
         let routeTimeout = route.pointee.timeoutMilliseconds
-        guard routeTimeout != 0 || head.isGRPC else { return }
+        guard routeTimeout != 0 || head.isGRPC || head.isGRPCWeb else { return }
         timeout = RequestTimeout.effective(route: routeTimeout, head)
         guard timeout != 0 else { return }
         headers = TryHeaders()
@@ -80,6 +82,27 @@ struct Tries: ~Copyable {
         let wait = route.pointee.retry.backOff(before: retry, random: &worker.random)
         timer(exchange, worker.loop).setRetry(worker.loop.now + wait * 1_000_000)
     }
+
+    // MARK: Tunnels
+
+    /// The upstream has agreed: the route's timeout is met, and from now on only silence is timed.
+    mutating func tunnelBegan(_ exchange: Exchange, _ loop: Loop) {
+        timeout = 0
+        timer?.clear()
+        lastPassedAt = loop.now
+        timer(exchange, loop).setIdle(lastPassedAt + Self.silence)
+    }
+
+    mutating func passed(at now: UInt64) { lastPassedAt = now }
+
+    /// The moment has come that `setIdle` named; `false` when there were bytes meanwhile.
+    mutating func isSilent(_ exchange: Exchange, _ loop: Loop) -> Bool {
+        guard lastPassedAt + Self.silence > loop.now else { return true }
+        timer(exchange, loop).setIdle(lastPassedAt + Self.silence)
+        return false
+    }
+
+    private static var silence: UInt64 { UInt64(TunnelLimits.idleMilliseconds) * 1_000_000 }
 
     private mutating func timer(_ exchange: Exchange, _ loop: Loop) -> ExchangeTimer {
         isTimed = true

@@ -24,6 +24,20 @@ package struct ClusterSpec: Sendable, Hashable {
     /// 0 = idle connections are kept for ever (Istio: `tcp.idleTimeout: 0s`).
     package var idleTimeoutMilliseconds = 3_600_000
 
+    /// What is spoken with the endpoints.
+    package var httpVersion = UpstreamProtocol.http1
+    /// `nil` = connections are not secured.
+    package var tls: TLSClientSpec?
+    /// Each connection begins with a PROXY protocol header that names its client; `nil` = none does.
+    package var proxyHeader: ProxyHeaderVersion?
+    /// Why no connection can be made as the configuration asks; requests are answered with an error that says so.
+    package var transportProblem: String?
+    /// Requests at a time on one HTTP/2 connection, as far as the endpoint takes them.
+    package var maxConcurrentStreams = HTTP2Plan.mostStreams
+    /// How often a quiet HTTP/2 connection is asked whether it is there, and for how long an answer is waited for; 0 = never.
+    package var pingIntervalMilliseconds = 0
+    package var pingTimeoutMilliseconds = 0
+
     /// Name and port of its one endpoint, whose address may change: connections that stand are used on, new ones go to the
     /// new address (Envoy's LOGICAL_DNS).
     package var logicalName: String?
@@ -44,6 +58,25 @@ package struct ClusterSpec: Sendable, Hashable {
                 $0.target == $1.target && $0.port == $1.port && $0.weight == $1.weight
             }
     }
+}
+
+/// What is spoken with a cluster's endpoints.
+package enum UpstreamProtocol: UInt8, Sendable, Hashable {
+    case http1
+    case http2
+    /// What the client speaks (Istio: `useClientProtocol`).
+    case asClient
+}
+
+/// How HTTP/2 connections to endpoints are used.
+package struct HTTP2Plan: Sendable {
+    /// Requests at a time on one connection where the configuration says nothing.
+    package static let mostStreams = 1024
+
+    let maxConcurrentStreams: Int
+    /// See `ClusterSpec.pingIntervalMilliseconds`.
+    let pingIntervalMilliseconds: Int
+    let pingTimeoutMilliseconds: Int
 }
 
 /// How an endpoint is chosen (Istio: `loadBalancer`).
@@ -94,6 +127,10 @@ package final class ClusterPlan: @unchecked Sendable {
     let balancer: BalancerPolicy
     let connectTimeoutMilliseconds: Int
     let idleTimeoutMilliseconds: Int
+    let transport: TransportPlan
+    /// See `ClusterSpec.transportProblem`.
+    let transportProblem: [UInt8]?
+    let http2: HTTP2Plan
     /// Where requests with a key go; `nil` for a policy that looks at none.
     let affinity: AffinityTable?
     /// The name's bytes, for logs and metrics.
@@ -101,9 +138,19 @@ package final class ClusterPlan: @unchecked Sendable {
     private let arena: UnsafeMutablePointer<UInt8>
 
     /// What was built for the plan this one `replaces` is used again where it is the same.
-    package init(id: Int32, spec: ClusterSpec, replacing former: ClusterPlan? = nil) {
+    ///
+    /// `tls` is made of the spec's, where it has one.
+    package init(
+        id: Int32, spec: ClusterSpec, replacing former: ClusterPlan? = nil, tls: TLSClientContexts? = nil
+    ) {
+        precondition(spec.tls == tls?.spec, "a cluster with the TLS of another")
         self.id = id
         self.spec = spec
+        transport = TransportPlan(httpVersion: spec.httpVersion, tls: tls, proxyHeader: spec.proxyHeader)
+        transportProblem = spec.transportProblem.map { Array($0.utf8) }
+        http2 = HTTP2Plan(
+            maxConcurrentStreams: spec.maxConcurrentStreams, pingIntervalMilliseconds: spec.pingIntervalMilliseconds,
+            pingTimeoutMilliseconds: spec.pingTimeoutMilliseconds)
         balancer = spec.balancer
         connectTimeoutMilliseconds = spec.connectTimeoutMilliseconds
         idleTimeoutMilliseconds = spec.idleTimeoutMilliseconds

@@ -80,6 +80,24 @@ struct EndpointAddress: Equatable {
         self.init(parts.target, port: parts.port)
     }
 
+    /// Reads an IPv4 or IPv6 address of a text that ends with a NUL; `nil` for anything else.
+    ///
+    /// The port is 0.
+    init?(numeric text: UnsafePointer<CChar>) {
+        var v4 = in_addr()
+        var v6 = in6_addr()
+        if inet_pton(AF_INET, text, &v4) == 1 {
+            self.init(.ipv4(v4.s_addr), port: 0)
+        } else if inet_pton(AF_INET6, text, &v6) == 1 {
+            let (high, low) = withUnsafeBytes(of: v6) { raw in
+                (raw.loadUnaligned(as: UInt64.self), raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            }
+            self.init(.ipv6(high, low), port: 0)
+        } else {
+            return nil
+        }
+    }
+
     /// Path of a unix socket, without a NUL.
     var path: UnsafeRawBufferPointer {
         guard family == .unix else { return UnsafeRawBufferPointer(start: nil, count: 0) }
@@ -153,6 +171,31 @@ struct EndpointAddress: Equatable {
             }
             return family == .ipv6 ? "[\(host)]:\(port)" : "\(host):\(port)"
         }
+    }
+}
+
+/// As bytes, for keys and for other programs.
+extension EndpointAddress {
+    /// A number that differs between two addresses, but for collisions.
+    func hash(seed: UInt64) -> UInt64 {
+        guard family != .unix else { return XXHash64.hash(path, seed: seed) }
+        let parts = (high, low, UInt64(port))
+        return withUnsafeBytes(of: parts) { XXHash64.hash($0, seed: seed) }
+    }
+
+    /// Writes the address alone in network byte order; returns its length, 0 for a unix socket.
+    func writeBytes(into out: UnsafeMutablePointer<UInt8>) -> Int {
+        let length =
+            switch family {
+            case .unix: 0
+            case .ipv4: 4
+            case .ipv6: 16
+            }
+        let parts = (high, low)
+        withUnsafeBytes(of: parts) {
+            out.update(from: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: length)
+        }
+        return length
     }
 }
 

@@ -1,4 +1,5 @@
-/// A listener and the virtual hosts behind it: plain HTTP on one declared port and address.
+/// A listener and what is behind it on one declared port and address: virtual hosts of plain HTTP, servers of TLS, or where
+/// its bytes go.
 package final class ListenerPlan: @unchecked Sendable {
     // Sendable: immutable after init; what the pointer leads to is freed by deinit alone.
 
@@ -39,7 +40,14 @@ package final class ListenerPlan: @unchecked Sendable {
     package let bind: String?
     /// The port is the one listened on, whatever the process maps ports to.
     package let isLiteral: Bool
+    /// Connections begin with a PROXY protocol header, which says who the client is.
+    package let expectsProxyHeader: Bool
     package let hosts: [Host]
+    /// Connections are no HTTP: their bytes go where this says, and there are no hosts.
+    package let stream: StreamPlan?
+    /// The port speaks TLS: by the name that a connection asks for, servers with virtual hosts of their own; `hosts` is
+    /// empty then.
+    let tls: TLSServerTable?
     private let table: HostTable
     /// Plans by number of the pattern; kept alive by `hosts`.
     private let plans: UnsafeMutablePointer<Unmanaged<VirtualHostPlan>>
@@ -48,11 +56,35 @@ package final class ListenerPlan: @unchecked Sendable {
     /// By number of the pattern: `redirectsToHTTPS`; empty when no host's requests are.
     private let redirects: UnsafeBufferPointer<Bool>
 
-    package init(port: Int, bind: String?, hosts: [Host], isLiteral: Bool = false) {
+    package convenience init(
+        port: Int, bind: String?, hosts: [Host], isLiteral: Bool = false, stream: StreamPlan? = nil
+    ) {
+        self.init(port: port, bind: bind, hosts: hosts, stream: stream, tls: nil, isLiteral: isLiteral)
+    }
+
+    /// A port that speaks TLS.
+    package convenience init(port: Int, bind: String?, servers: [TLSServerPlan]) {
+        self.init(port: port, bind: bind, hosts: [], stream: nil, tls: TLSServerTable(servers), isLiteral: false)
+    }
+
+    /// The same plan, for connections that begin with a PROXY protocol header.
+    package func expectingProxyHeaders() -> ListenerPlan {
+        ListenerPlan(
+            port: port, bind: bind, hosts: hosts, stream: stream, tls: tls, isLiteral: isLiteral,
+            expectsProxyHeader: true)
+    }
+
+    private init(
+        port: Int, bind: String?, hosts: [Host], stream: StreamPlan?, tls: TLSServerTable?, isLiteral: Bool,
+        expectsProxyHeader: Bool = false
+    ) {
+        self.expectsProxyHeader = expectsProxyHeader
+        self.stream = stream
         self.port = port
         self.bind = bind
         self.hosts = hosts
         self.isLiteral = isLiteral
+        self.tls = tls
         table = HostTable(hosts.map(\.pattern))
         plans = .copy(of: hosts.map { Unmanaged.passUnretained($0.plan) })
         ports = hosts.contains { !$0.ports.isEmpty } ? PortTable(hosts.map(\.ports)) : nil
@@ -64,6 +96,9 @@ package final class ListenerPlan: @unchecked Sendable {
         plans.deallocate()
         redirects.deallocate()
     }
+
+    /// The servers of a port that speaks TLS; empty for others.
+    package var servers: [TLSServerPlan] { tls?.servers ?? [] }
 
     /// For listings: the hosts, and with its port each that is another one there, such as `reviews:9090`.
     var hostsByPort: [Host] {

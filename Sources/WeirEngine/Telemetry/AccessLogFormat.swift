@@ -128,6 +128,7 @@ final class CompiledLogFormat: @unchecked Sendable {
     let wantsUpstreamLocal: Bool
     let wantsDownstreamLocal: Bool
     let wantsDownstreamRemote: Bool
+    let wantsDownstreamDirect: Bool
 
     init(_ builder: LogFormatBuilder) {
         let slack = [UInt8](repeating: 0, count: AccessLogLimits.slackBytes)
@@ -156,7 +157,8 @@ final class CompiledLogFormat: @unchecked Sendable {
         wantsRouteName = wants(.routeName)
         wantsUpstreamLocal = wants(.upstreamLocal)
         wantsDownstreamLocal = wants(.downstreamLocal)
-        wantsDownstreamRemote = wants(.downstreamRemote)
+        wantsDownstreamDirect = wants(.downstreamDirect)
+        wantsDownstreamRemote = wants(.downstreamRemote) || wantsDownstreamDirect
     }
 
     private static func places(_ names: UnsafePointer<LogHeaderName>, _ count: Int) -> UnsafePointer<UInt8> {

@@ -10,6 +10,10 @@ struct LogSubject {
     var local: LogAddress?
     var connectionID: UInt64
     var scheme: Scheme
+    /// What tells of the connection's TLS.
+    var layer: Unmanaged<TransportLayer>?
+    /// The other end of the socket, where that is not the client.
+    var direct: LogAddress?
     /// Monotonic nanoseconds of the request's end.
     var endedAt: UInt64
     /// What the monotonic clock lacks to nanoseconds since 1970.
@@ -19,6 +23,8 @@ struct LogSubject {
     /// Where it was sent; `nil` when no endpoint was chosen.
     var upstream: LogAddress?
     var clusterName = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Why TLS to the endpoint failed, where it did.
+    var failure = UnsafeRawBufferPointer(start: nil, count: 0)
 
     var milliseconds: UInt64 { (endedAt - record.startedAt) / 1_000_000 }
 }
@@ -62,6 +68,7 @@ final class AccessLogger {
     var wantsUpstreamLocal: Bool { format.wantsUpstreamLocal }
     var wantsDownstreamLocal: Bool { format.wantsDownstreamLocal }
     var wantsDownstreamRemote: Bool { format.wantsDownstreamRemote }
+    var wantsDownstreamDirect: Bool { format.wantsDownstreamDirect }
     var wantsResponseHeaders: Bool { format.responseHeaderCount > 0 }
 
     /// Keeps the headers of an answer that the format names.
@@ -141,6 +148,7 @@ final class AccessLogger {
             case .downstreamLocal: line.putAddress(subject.local, step)
             case .downstreamRemote: line.putAddress(subject.peer, step)
             case .routeName: line.putText(capture.value(at: LogCapture.routeName), step)
+            case .connectionFact: line.putConnectionFact(subject, step)
             default: runRare(step, subject, capture, &line)
             }
             step += 1

@@ -5,18 +5,26 @@ import Glibc
 enum ConnectErrorText {
     /// Longest text of an errno that is printed.
     private static let maxErrnoBytes = 80
+    private static let maxReasonBytes = max(maxErrnoBytes, TLSFailureText.maxBytes)
+    private static let underscore = UInt8(ascii: "_")
     private static let before: StaticString = "delayed_connect_error:_"
     /// Bytes the details can take, with the reason inside.
-    static let maxDetailsBytes = 128 + maxErrnoBytes
+    static let maxDetailsBytes = 128 + maxReasonBytes
 
-    /// Writes `delayed_connect_error:_Connection_refused`; returns its length.
-    static func write(_ code: Int32, into out: UnsafeMutablePointer<UInt8>) -> Int {
+    /// Writes `delayed_connect_error:_Connection_refused`, or why TLS `failure` says it was; returns its length.
+    static func write(
+        _ code: Int32, _ failure: UnsafeRawBufferPointer, into out: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        if code == ProxyError.transportFailed, !failure.isEmpty {
+            for index in 0..<failure.count { out[index] = failure[index] == ASCII.space ? underscore : failure[index] }
+            return failure.count
+        }
         var length = ASCII.write(before, into: out)
         guard let text = weir_errno_text(code) else { return length }
         var index = 0
         while text[index] != 0, index < maxErrnoBytes {
             let byte = UInt8(bitPattern: text[index])
-            out[length] = byte == ASCII.space ? UInt8(ascii: "_") : byte
+            out[length] = byte == ASCII.space ? underscore : byte
             length += 1
             index += 1
         }

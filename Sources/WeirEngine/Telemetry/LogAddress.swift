@@ -23,22 +23,28 @@ struct LogAddressText: ~Copyable {
     static let maxBytes = 108
 
     private let memory: UnsafeMutablePointer<UInt8>
-    let address: LogAddress
+    private(set) var address: LogAddress
 
     /// Writes `10.0.0.1:80`, `[::1]:80`, or the path.
     init(_ address: EndpointAddress) {
         let capacity = Self.maxBytes + AccessLogLimits.slackBytes
         memory = .allocate(capacity: capacity)
         memory.initialize(repeating: 0, count: capacity)
+        self.address = Self.write(address, into: memory)
+    }
+
+    /// Becomes the text of another address, in the same memory.
+    mutating func set(_ address: EndpointAddress) { self.address = Self.write(address, into: memory) }
+
+    private static func write(_ address: EndpointAddress, into memory: UnsafeMutablePointer<UInt8>) -> LogAddress {
         if address.family == .unix {
-            let count = min(address.path.count, Self.maxBytes)
+            let count = min(address.path.count, maxBytes)
             for index in 0..<count {
                 let byte = address.path[index]
                 memory[index] = LogLine.isPlain(byte) ? byte : ASCII.question
             }
             let length = UInt8(count)
-            self.address = LogAddress(text: memory, count: length, hostStart: 0, hostCount: length, portStart: 0)
-            return
+            return LogAddress(text: memory, count: length, hostStart: 0, hostCount: length, portStart: 0)
         }
         let bracket = address.family == .ipv6 ? 1 : 0
         memory[0] = ASCII.openBracket
@@ -47,7 +53,7 @@ struct LogAddressText: ~Copyable {
         let portStart = hostCount + 2 * bracket + 1
         memory[portStart - 1] = ASCII.colon
         let portCount = ASCII.writeDecimal(UInt64(address.port), into: memory + portStart)
-        self.address = LogAddress(
+        return LogAddress(
             text: memory, count: UInt8(portStart + portCount), hostStart: UInt8(bracket), hostCount: UInt8(hostCount),
             portStart: UInt8(portStart))
     }

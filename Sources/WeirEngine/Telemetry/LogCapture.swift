@@ -13,6 +13,9 @@ struct LogCapture: ~Copyable {
     private var bytes: UnsafeMutablePointer<UInt8>?
     private var used = 0
     private var isEmpty = true
+    /// Why TLS to an endpoint failed; allocated when it first does.
+    private var failure: UnsafeMutablePointer<UInt8>?
+    private var failureCount = 0
     /// Our end of the upstream connection.
     ///
     /// Borrowed from it: it ends no earlier than its request.
@@ -23,16 +26,29 @@ struct LogCapture: ~Copyable {
     deinit {
         spans?.deallocate()
         bytes?.deallocate()
+        failure?.deallocate()
     }
 
     /// A request begins: nothing is known of it.
     mutating func reset() {
         upstreamLocal = nil
+        failureCount = 0
         guard !isEmpty else { return }
         isEmpty = true
         used = 0
         spans?.update(repeating: (0, Self.absent), count: Self.places)
     }
+
+    /// Notes why TLS to an endpoint failed last.
+    mutating func keep(failure text: [UInt8]) {
+        let memory = failure ?? .allocate(capacity: TLSFailureText.maxBytes)
+        failure = memory
+        failureCount = min(text.count, TLSFailureText.maxBytes)
+        for index in 0..<failureCount { (memory + index).initialize(to: text[index]) }
+    }
+
+    /// Empty when TLS has not failed; valid until the next request.
+    var failureText: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: failure, count: failureCount) }
 
     /// Copies a value, or as much of it as there is room for.
     mutating func keep(_ value: UnsafeRawBufferPointer, at place: Int) {

@@ -40,13 +40,22 @@ extension LogLine {
         case .upstreamCluster: putText(subject.clusterName.isEmpty ? nil : subject.clusterName, step)
         case .downstreamLocal: putAddress(subject.local, step)
         case .downstreamRemote: putAddress(subject.peer, step)
+        case .downstreamDirect: putAddress(subject.direct ?? subject.peer, step)
         case .grpcStatus: putGRPC(subject.record.grpcStatus, step.pointee)
         case .requestHeadBytes: putNumber(subject.record.requestHeadBytes)
         case .responseHeadBytes: putNumber(subject.record.responseHeadBytes)
         case .connectionID: putNumber(subject.connectionID)
+        case .connectionFact: putConnectionFact(subject, step)
         case .attemptCount: putNumber(subject.upstream == nil ? 0 : UInt64(subject.record.attempts))
         default: preconditionFailure("an operator that no record answers")
         }
+    }
+
+    mutating func putConnectionFact(_ subject: LogSubject, _ step: UnsafePointer<LogStep>) {
+        guard let layer = subject.layer, let fact = LogConnectionFact(rawValue: step.pointee.operation.first),
+            let text = layer._withUnsafeGuaranteedRef({ $0.fact(fact) })
+        else { return putAbsent(step.pointee.style) }
+        text.withUnsafeBytes { putText($0, step) }
     }
 
     // MARK: Texts
@@ -62,9 +71,14 @@ extension LogLine {
     }
 
     mutating func putProtocol(_ subject: LogSubject) {
+        if subject.record.isStream { return put(UInt8(ascii: "-")) }
         // A request that could not be read came over the HTTP/1 codec; its version is known only where that was the reason.
-        let isOlder = subject.head.map { $0.minorVersion == 0 } ?? (subject.record.details == .lowVersion)
-        if isOlder { put("HTTP/1.0") } else { put("HTTP/1.1") }
+        let isOlder = subject.head.map { $0.version == .http10 } ?? (subject.record.details == .lowVersion)
+        if isOlder {
+            put("HTTP/1.0")
+        } else {
+            put(subject.head?.version == .http2 ? "HTTP/2" : "HTTP/1.1")
+        }
     }
 
     mutating func putFlags(_ subject: LogSubject) {
@@ -80,7 +94,7 @@ extension LogLine {
             put("via_upstream")
         } else if subject.record.details == .connectFailure, subject.record.connectError != 0 {
             put("upstream_reset_before_response_started{remote_connection_failure|")
-            advance(ConnectErrorText.write(subject.record.connectError, into: end))
+            advance(ConnectErrorText.write(subject.record.connectError, subject.failure, into: end))
             put("}")
         } else {
             put(subject.record.details.text)
@@ -90,7 +104,7 @@ extension LogLine {
     mutating func putTransportFailure(_ subject: LogSubject, _ style: LogStyle) {
         guard subject.record.connectError != 0 else { return putAbsent(style) }
         putQuote(style)
-        advance(ConnectErrorText.write(subject.record.connectError, into: end))
+        advance(ConnectErrorText.write(subject.record.connectError, subject.failure, into: end))
         putQuote(style)
     }
 

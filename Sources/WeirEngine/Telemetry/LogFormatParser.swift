@@ -121,26 +121,34 @@ struct LogOperatorName {
         "DOWNSTREAM_REMOTE_ADDRESS": LogOperation(.downstreamRemote, .whole),
         "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": LogOperation(.downstreamRemote, .host),
         "DOWNSTREAM_REMOTE_PORT": LogOperation(.downstreamRemote, .port),
-        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": LogOperation(.downstreamRemote, .whole),
-        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": LogOperation(.downstreamRemote, .host),
-        "DOWNSTREAM_DIRECT_REMOTE_PORT": LogOperation(.downstreamRemote, .port),
+        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": LogOperation(.downstreamDirect, .whole),
+        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": LogOperation(.downstreamDirect, .host),
+        "DOWNSTREAM_DIRECT_REMOTE_PORT": LogOperation(.downstreamDirect, .port),
         "ROUTE_NAME": LogOperation(.routeName), "REQUEST_HEADERS_BYTES": LogOperation(.requestHeadBytes),
         "RESPONSE_HEADERS_BYTES": LogOperation(.responseHeadBytes), "CONNECTION_ID": LogOperation(.connectionID),
         "UNIQUE_ID": LogOperation(.uniqueID), "UPSTREAM_REQUEST_ATTEMPT_COUNT": LogOperation(.attemptCount),
+        "REQUESTED_SERVER_NAME": LogOperation(.serverName), "DOWNSTREAM_TLS_VERSION": LogOperation(.version),
+        "DOWNSTREAM_TLS_CIPHER": LogOperation(.cipher), "DOWNSTREAM_TLS_SESSION_ID": LogOperation(.sessionID),
+        "DOWNSTREAM_PEER_SUBJECT": LogOperation(.subject), "DOWNSTREAM_PEER_ISSUER": LogOperation(.issuer),
+        "DOWNSTREAM_PEER_SERIAL": LogOperation(.serial),
+        "DOWNSTREAM_PEER_FINGERPRINT_1": LogOperation(.fingerprint1),
+        "DOWNSTREAM_PEER_FINGERPRINT_256": LogOperation(.fingerprint256),
+        "DOWNSTREAM_PEER_URI_SAN": LogOperation(.uriNames), "DOWNSTREAM_PEER_DNS_SAN": LogOperation(.dnsNames),
+        "DOWNSTREAM_PEER_IP_SAN": LogOperation(.addresses), "DOWNSTREAM_PEER_CERT": LogOperation(.certificate),
+        "DOWNSTREAM_PEER_CERT_V_START": LogOperation(.validFrom),
+        "DOWNSTREAM_PEER_CERT_V_END": LogOperation(.validUntil),
+        "DOWNSTREAM_LOCAL_SUBJECT": LogOperation(.ownSubject),
+        "DOWNSTREAM_LOCAL_URI_SAN": LogOperation(.ownURINames),
+        "DOWNSTREAM_LOCAL_DNS_SAN": LogOperation(.ownDNSNames),
         "GRPC_STATUS_NUMBER": LogOperation(.grpcStatus, LogGRPCStyle.number.rawValue),
     ]
     /// Operators without an argument that Weir has nothing to say for.
     private static let absent: Set<String> = [
-        "CONNECTION_TERMINATION_DETAILS", "REQUESTED_SERVER_NAME", "VIRTUAL_CLUSTER_NAME", "DOWNSTREAM_TLS_VERSION",
-        "DOWNSTREAM_TLS_CIPHER", "DOWNSTREAM_TLS_SESSION_ID", "DOWNSTREAM_PEER_SUBJECT", "DOWNSTREAM_PEER_ISSUER",
-        "DOWNSTREAM_PEER_SERIAL", "DOWNSTREAM_PEER_FINGERPRINT_1", "DOWNSTREAM_PEER_FINGERPRINT_256",
-        "DOWNSTREAM_PEER_URI_SAN", "DOWNSTREAM_PEER_DNS_SAN", "DOWNSTREAM_PEER_IP_SAN", "DOWNSTREAM_PEER_CERT",
-        "DOWNSTREAM_LOCAL_SUBJECT", "DOWNSTREAM_LOCAL_URI_SAN", "DOWNSTREAM_LOCAL_DNS_SAN",
+        "CONNECTION_TERMINATION_DETAILS", "VIRTUAL_CLUSTER_NAME",
     ]
     private static let withArgument = [
         "REQ(X?Y)", "REQ_WITHOUT_QUERY(X?Y)", "RESP(X?Y)", "TRAILER(X?Y)", "START_TIME(FORMAT)", "ENVIRONMENT(X)",
         "GRPC_STATUS(CAMEL_STRING|SNAKE_STRING|NUMBER)", "DYNAMIC_METADATA(X)", "FILTER_STATE(X)", "HOSTNAME",
-        "DOWNSTREAM_PEER_CERT_V_START(FORMAT)", "DOWNSTREAM_PEER_CERT_V_END(FORMAT)",
     ]
 
     /// Every operator, for messages and documentation.
@@ -167,9 +175,6 @@ struct LogOperatorName {
             return .value(nil, limit: nil)
         case "DYNAMIC_METADATA", "FILTER_STATE":
             guard argument != nil else { throw fail("needs an argument in parentheses") }
-            return .value(nil, limit: nil)
-        case "DOWNSTREAM_PEER_CERT_V_START", "DOWNSTREAM_PEER_CERT_V_END":
-            try refuseLimit()
             return .value(nil, limit: nil)
         case "HOSTNAME":
             guard argument == nil else { throw fail("takes no argument") }

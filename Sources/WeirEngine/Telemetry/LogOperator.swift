@@ -64,6 +64,7 @@ enum LogOperator: UInt8 {
     case upstreamLocal
     case downstreamLocal
     case downstreamRemote
+    case downstreamDirect
     case upstreamCluster
     case routeName
     /// `LogGRPCStyle`.
@@ -73,6 +74,8 @@ enum LogOperator: UInt8 {
     case connectionID
     case uniqueID
     case attemptCount
+    /// `LogConnectionFact`.
+    case connectionFact
 }
 
 /// An operator with what it needs to know.
@@ -87,6 +90,7 @@ struct LogOperation: Hashable {
         self.second = second
     }
 
+    init(_ fact: LogConnectionFact) { self.init(.connectionFact, fact.rawValue) }
     init(_ code: LogOperator, _ part: LogAddressPart) { self.init(code, part.rawValue) }
 }
 
@@ -156,7 +160,7 @@ extension LogStep {
             case .startTime: LogClock.length
             case .startTimeFormat: Int(limit) * LogTimePiece.maxBytes
             // Nothing but null.
-            case .request, .requestWithoutQuery, .response, .upstreamCluster, .routeName: 2
+            case .request, .requestWithoutQuery, .response, .upstreamCluster, .routeName, .connectionFact: 2
             case .upstreamServiceTime, .bytesReceived, .bytesSent, .duration, .requestDuration, .responseDuration,
                 .responseTransmission, .requestHeadBytes, .responseHeadBytes, .connectionID, .attemptCount,
                 .responseCode:
@@ -165,7 +169,8 @@ extension LogStep {
             case .responseFlags: ResponseFlags.maxTextBytes
             case .responseFlagsLong: ResponseFlags.maxLongTextBytes
             case .details, .transportFailure: ConnectErrorText.maxDetailsBytes
-            case .upstreamHost, .upstreamLocal, .downstreamLocal, .downstreamRemote: LogAddressText.maxBytes
+            case .upstreamHost, .upstreamLocal, .downstreamLocal, .downstreamRemote, .downstreamDirect:
+                LogAddressText.maxBytes
             case .grpcStatus: GRPCStatusName.maxBytes
             case .uniqueID: RequestID.length
             }

@@ -40,9 +40,12 @@ struct MetricKey: Equatable {
     var call: Int { Int(rawValue >> 50 & 0x3F) }
     var flags: Int { Int(rawValue >> 56) }
 
-    var isGRPC: Bool { call > 0 }
+    /// In the place of a call, for connections whose bytes pass through.
+    static let streamCall = 63
+    var isStream: Bool { call == Self.streamCall }
+    var isGRPC: Bool { call > 0 && !isStream }
     /// `nil` without one.
-    var grpcStatus: Int? { call > 1 ? call - 2 : nil }
+    var grpcStatus: Int? { call > 1 && !isStream ? call - 2 : nil }
 
     /// The same answer, from nobody in particular.
     var withoutDestination: MetricKey {

@@ -43,6 +43,26 @@ struct MetricSeries {
         base[Self.sizes + 2 * HistogramBounds.bucket(responseBytes, bounds) + 1] &+= 1
     }
 
+    // MARK: Connections whose bytes pass through
+
+    // Their series (`MetricKey.isStream`) have four sums and no histograms.
+    private static let streamsOpened = quickDurations
+    private static let streamsClosed = quickDurations + 1
+    private static let streamBytesReceived = requestBytesSum
+    private static let streamBytesSent = responseBytesSum
+
+    func streamOpened() { base[Self.streamsOpened] &+= 1 }
+    func streamClosed() { base[Self.streamsClosed] &+= 1 }
+    /// From the client.
+    func streamReceived(_ bytes: UInt64) { base[Self.streamBytesReceived] &+= bytes }
+    /// To the client.
+    func streamSent(_ bytes: UInt64) { base[Self.streamBytesSent] &+= bytes }
+
+    var openedStreams: UInt64 { base[Self.streamsOpened] }
+    var closedStreams: UInt64 { base[Self.streamsClosed] }
+    var receivedStreamBytes: UInt64 { base[Self.streamBytesReceived] }
+    var sentStreamBytes: UInt64 { base[Self.streamBytesSent] }
+
     /// Adds the requests of another series.
     func add(_ other: MetricSeries) {
         for word in 0..<Self.key { base[word] &+= other.base[word] }

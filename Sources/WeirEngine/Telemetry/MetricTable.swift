@@ -63,6 +63,15 @@ struct MetricTable: ~Copyable {
             responseBytes: record.responseHeadBytes &+ record.responseBodyBytes, bounds)
     }
 
+    /// Where a connection is counted whose bytes pass through, as far as it has come; the series never moves.
+    mutating func stream(_ record: borrowing RequestRecord) -> MetricSeries {
+        let cluster = Int(record.clusterID) + 1
+        return series(
+            for: MetricKey(
+                cluster: cluster <= MetricKey.clusterLimit ? cluster : 0, workload: Int(record.workload), status: 0,
+                call: MetricKey.streamCall, flags: record.flags.isEmpty ? 0 : flagNumber(record.flags)))
+    }
+
     /// The series of this key, made if need be; while the limit is reached, one without its destination.
     @inline(__always)
     mutating func series(for key: MetricKey) -> MetricSeries {

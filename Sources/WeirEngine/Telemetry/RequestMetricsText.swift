@@ -21,6 +21,13 @@ package final class RequestMetricsText {
         case duration
         case requestBytes
         case responseBytes
+        case streamsOpened
+        case streamsClosed
+        case streamBytesSent
+        case streamBytesReceived
+
+        /// About connections whose bytes pass through.
+        var isOfStreams: Bool { rawValue >= Family.streamsOpened.rawValue }
     }
 
     /// Who reports: Weir as the client's side, or in the place of a sidecar the endpoint does not have.
@@ -72,11 +79,21 @@ package final class RequestMetricsText {
             text.family("istio_request_bytes", .histogram, "Bytes of requests, head and body.")
         case .responseBytes:
             text.family("istio_response_bytes", .histogram, "Bytes of answers, head and body.")
+        case .streamsOpened:
+            text.family(
+                "istio_tcp_connections_opened_total", .counter, "Connections begun whose bytes pass through.")
+        case .streamsClosed:
+            text.family("istio_tcp_connections_closed_total", .counter, "Connections of these that are over.")
+        case .streamBytesSent:
+            text.family("istio_tcp_sent_bytes_total", .counter, "Bytes that passed through to clients.")
+        case .streamBytesReceived:
+            text.family("istio_tcp_received_bytes_total", .counter, "Bytes that passed through from clients.")
         }
     }
 
     private func write(_ series: MetricSeries, _ family: Family, _ text: inout MetricText) {
         let key = series.key
+        guard key.isStream == family.isOfStreams else { return }
         write(series, key, family, .source, &text)
         // Nothing but an endpoint reports as one.
         guard key.workload > 0 else { return }
@@ -94,16 +111,24 @@ package final class RequestMetricsText {
     ) {
         let labels = labels(key, reporter)
         switch family {
-        case .total:
-            text.append("istio_requests_total{")
-            text.append(labels)
-            text.append("} ")
-            text.append(series.count)
-            text.append("\n")
+        case .total: write(series.count, "istio_requests_total", labels, &text)
+        case .streamsOpened: write(series.openedStreams, "istio_tcp_connections_opened_total", labels, &text)
+        case .streamsClosed: write(series.closedStreams, "istio_tcp_connections_closed_total", labels, &text)
+        case .streamBytesSent: write(series.sentStreamBytes, "istio_tcp_sent_bytes_total", labels, &text)
+        case .streamBytesReceived: write(series.receivedStreamBytes, "istio_tcp_received_bytes_total", labels, &text)
         case .duration: write(series, .duration, "istio_request_duration_milliseconds", labels, &text)
         case .requestBytes: write(series, .requestBytes, "istio_request_bytes", labels, &text)
         case .responseBytes: write(series, .responseBytes, "istio_response_bytes", labels, &text)
         }
+    }
+
+    private func write(_ count: UInt64, _ name: StaticString, _ labels: [UInt8], _ text: inout MetricText) {
+        text.append(name)
+        text.append("{")
+        text.append(labels)
+        text.append("} ")
+        text.append(count)
+        text.append("\n")
     }
 
     private func write(
@@ -165,11 +190,13 @@ package final class RequestMetricsText {
         labels.add("destination_service_name", service.name)
         labels.add("destination_service_namespace", service.namespace)
         labels.add("destination_cluster", key.workload > 0 ? source.cluster : "")
-        labels.add("request_protocol", key.isGRPC ? "grpc" : "http")
-        labels.add("response_code", key.status == MetricKey.lostStatus ? "" : "\(key.status)")
-        labels.text.append(",grpc_response_status=\"")
-        if let status = key.grpcStatus { labels.text.append(UInt64(status)) }
-        labels.text.append("\"")
+        labels.add("request_protocol", key.isStream ? "tcp" : key.isGRPC ? "grpc" : "http")
+        if !key.isStream {
+            labels.add("response_code", key.status == MetricKey.lostStatus ? "" : "\(key.status)")
+            labels.text.append(",grpc_response_status=\"")
+            if let status = key.grpcStatus { labels.text.append(UInt64(status)) }
+            labels.text.append("\"")
+        }
         labels.add("response_flags", metrics.series.flags(key.flags).text)
         labels.add("connection_security_policy", reporter == .source ? "" : "none")
         return labels.text.bytes

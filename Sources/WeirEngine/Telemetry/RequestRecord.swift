@@ -27,6 +27,8 @@ struct RequestRecord {
     /// Number of the endpoint's workload (see `DestinationNames`); 0 = unknown, or no endpoint.
     var workload: Int32 = 0
     var isGRPC = false
+    /// It was no request but a connection whose bytes passed through: there is no head and no status.
+    var isStream = false
     /// `grpc-status` of the answer; -1 when there was none.
     var grpcStatus: Int8 = -1
 }
@@ -38,6 +40,7 @@ extension RequestRecord {
 
 /// Why the answer is what it is (Envoy: `%RESPONSE_CODE_DETAILS%`; semantics 6.7).
 enum ResponseDetails: UInt8 {
+    case none
     case viaUpstream
     case routeNotFound
     case clusterNotFound
@@ -48,9 +51,11 @@ enum ResponseDetails: UInt8 {
     case upstreamProtocolError
     case upstreamOverflow
     case upstreamReset
+    case upstreamRemoteReset
     case responseTimeout
     case resetAfterResponseStarted
     case protocolErrorAfterResponseStarted
+    case remoteResetAfterResponseStarted
     case downstreamDisconnect
     case localShutdown
     case internalError
@@ -70,9 +75,12 @@ enum ResponseDetails: UInt8 {
     case responseHeadTooLarge
     case headTimeout
     case bodyTimeout
+    case upgradeFailed
+    case filterChainNotFound
 
     var text: StaticString {
         switch self {
+        case .none: "-"
         case .viaUpstream: "via_upstream"
         case .routeNotFound, .connectRejected: "route_not_found"
         case .clusterNotFound: "cluster_not_found"
@@ -83,9 +91,11 @@ enum ResponseDetails: UInt8 {
         case .upstreamProtocolError: "upstream_reset_before_response_started{protocol_error}"
         case .upstreamOverflow: "upstream_reset_before_response_started{overflow}"
         case .upstreamReset: "upstream_reset_before_response_started{remote_refused_stream_reset}"
+        case .upstreamRemoteReset: "upstream_reset_before_response_started{remote_reset}"
         case .responseTimeout: "response_timeout"
         case .resetAfterResponseStarted: "upstream_reset_after_response_started{connection_termination}"
         case .protocolErrorAfterResponseStarted: "upstream_reset_after_response_started{protocol_error}"
+        case .remoteResetAfterResponseStarted: "upstream_reset_after_response_started{remote_reset}"
         case .downstreamDisconnect: "downstream_remote_disconnect"
         case .localShutdown: "downstream_local_disconnect(drain)"
         case .internalError: "internal_error"
@@ -104,6 +114,8 @@ enum ResponseDetails: UInt8 {
         case .responseHeadTooLarge: "response_headers_too_large"
         case .headTimeout: "request_header_timeout"
         case .bodyTimeout: "stream_idle_timeout"
+        case .upgradeFailed: "upgrade_failed"
+        case .filterChainNotFound: "filter_chain_not_found"
         }
     }
 }

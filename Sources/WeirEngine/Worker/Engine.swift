@@ -14,6 +14,8 @@ package struct EngineOptions: Sendable {
     /// HTTP/1.0 requests are served instead of answered 426.
     package var acceptsHTTP10 = false
     package var limits = ConnectionLimits()
+    /// Proxies in front of the gateway that are trusted to name the client in `x-forwarded-for`.
+    package var trustedHops = 0
     /// Where workers put their lines; it must have a ring for each.
     package var accessLog: AccessLog?
     /// Called on a worker's thread when a generation waits for `Engine.releaseRetired`.
@@ -65,30 +67,17 @@ package final class Engine: Sendable {
         let localPort: Int
     }
 
-    /// A listener the workers do not have yet: a socket for each, and what their connections count against.
-    private struct OpenedListener {
-        var sockets: [Int32]
-        var slot: Int
-        var permits: ListenerPermits
-    }
-
     private struct State {
         var threads: [pthread_t] = []
         /// Open listeners and their slot numbers.
-        ///
-        /// A slot is not used twice.
         var slots: [ListenerKey: Int] = [:]
-        var nextSlot = 0
-        /// Local ports this process has listened on; a socket of ours may still be closing there.
-        var ownPorts: Set<Int> = []
         var listening: [ListeningPort] = []
-        var isDraining = false
     }
 
     private let options: EngineOptions
     private let mailboxes: [Mailbox<WorkerMessage>]
     private let retired: RetiredSnapshots
-    private let clientPermits: Permits
+    private let sockets: ListenerSockets
     /// Written by the control thread only; the lock is for readers of `listeningPorts`.
     private let state = Guarded(State())
 
@@ -97,7 +86,7 @@ package final class Engine: Sendable {
         self.options = options
         mailboxes = (0..<options.workers).map { _ in Mailbox<WorkerMessage>() }
         retired = RetiredSnapshots(notify: options.onRetired)
-        clientPermits = Permits(limit: options.limits.clients)
+        sockets = ListenerSockets(mailboxes: mailboxes, limits: options.limits)
     }
 
     // MARK: Life
@@ -114,6 +103,7 @@ package final class Engine: Sendable {
                     index: index, mailbox: mailbox, serverName: ServerName(options.serverName), retired: retired,
                     accessLog: accessLog)
                 worker.acceptsHTTP10 = options.acceptsHTTP10
+                worker.trustedHops = options.trustedHops
                 worker.maxUpstreams = max(options.limits.upstreams / options.workers, 1)
                 worker.run()
             }
@@ -130,6 +120,7 @@ package final class Engine: Sendable {
             return all
         }
         for thread in threads { pthread_join(thread, nil) }
+        sockets.closeHeld()
         retired.release()
     }
 
@@ -143,7 +134,7 @@ package final class Engine: Sendable {
         var problems: [ListenerProblem] = []
         var slots: [Int] = []
         var listening: [ListeningPort] = []
-        var opened: [OpenedListener] = []
+        var opened: [ListenerSockets.Opened] = []
         var open = state.withLock { $0.slots }
         var wanted: Set<ListenerKey> = []
         var taken: Set<Place> = []
@@ -162,7 +153,14 @@ package final class Engine: Sendable {
             }
             wanted.insert(key)
             do throws(SocketError) {
-                let slot = if let slot = open[key] { slot } else { try openListener(key, &opened) }
+                let slot: Int
+                if let known = open[key] {
+                    slot = known
+                } else {
+                    let listener = try sockets.open(bind: key.bind, localPort: localPort)
+                    opened.append(listener)
+                    slot = listener.slot
+                }
                 open[key] = slot
                 slots.append(slot)
                 listening.append(
@@ -179,15 +177,10 @@ package final class Engine: Sendable {
         let gone = open.filter { !wanted.contains($0.key) }
         for key in gone.keys { open[key] = nil }
         let ticket = AdoptionTicket(workers: mailboxes.count, done: applied)
-        for (index, mailbox) in mailboxes.enumerated() {
-            // First the generation, then the sockets that lead to it.
-            mailbox.post(.adopt(snapshot, slots: slots, ticket: ticket))
-            for listener in opened {
-                mailbox.post(
-                    .listen(socket: listener.sockets[index], slot: listener.slot, permits: listener.permits))
-            }
-            for slot in gone.values { mailbox.post(.unlisten(slot: slot)) }
-        }
+        // First the generation, then the sockets that lead to it.
+        for mailbox in mailboxes { mailbox.post(.adopt(snapshot, slots: slots, ticket: ticket)) }
+        sockets.give(opened)
+        for slot in gone.values { sockets.close(slot: slot) }
         state.withLock {
             $0.slots = open
             $0.listening = listening
@@ -200,46 +193,6 @@ package final class Engine: Sendable {
     /// Control thread. The listeners must be the same objects; nothing but the clusters named is looked at.
     package func publishEndpoints(_ snapshot: Snapshot, clusters: [Int32]) {
         for mailbox in mailboxes { mailbox.post(.adoptEndpoints(snapshot, clusters: clusters)) }
-    }
-
-    /// Opens one socket a worker on the same port.
-    private func openListener(_ key: ListenerKey, _ opened: inout [OpenedListener]) throws(SocketError) -> Int {
-        guard let port = UInt16(exactly: key.localPort), port > 0 else {
-            throw SocketError(operation: "listen on port \(key.localPort)", code: EINVAL)
-        }
-        let address: SocketAddress
-        if let bind = key.bind {
-            guard let parsed = SocketAddress(numericHost: bind, port: port) else {
-                throw SocketError(operation: "listen on \(bind):\(port)", code: EAFNOSUPPORT)
-            }
-            address = parsed
-        } else {
-            address = Socket.anyAddress(port: port)
-        }
-        // A reload while the process is ending changes routes, never listeners.
-        guard !state.withLock({ $0.isDraining }) else {
-            throw SocketError(operation: "listen on port \(port) while draining", code: ESHUTDOWN)
-        }
-        // Without SO_REUSEPORT first: another process on the port must show as an error, not share it silently. Where we
-        // have listened before (a changed bind, a port that comes back) our own sockets would be in the way.
-        if !state.withLock({ $0.ownPorts.contains(key.localPort) }) {
-            Socket.close(try Socket.listen(address, shared: false))
-        }
-        var sockets: [Int32] = []
-        do throws(SocketError) {
-            for _ in mailboxes { sockets.append(try Socket.listen(address, shared: true)) }
-        } catch {
-            for socket in sockets { Socket.close(socket) }
-            throw error
-        }
-        let slot = state.withLock { state in
-            defer { state.nextSlot += 1 }
-            state.ownPorts.insert(key.localPort)
-            return state.nextSlot
-        }
-        let permits = ListenerPermits(process: clientPermits, limit: options.limits.clientsPerListener)
-        opened.append(OpenedListener(sockets: sockets, slot: slot, permits: permits))
-        return slot
     }
 
     /// The listeners of the current configuration that are open.
@@ -276,14 +229,28 @@ package final class Engine: Sendable {
         EndpointGathering(mailboxes: mailboxes, execute: execute, done: reply).start()
     }
 
+    // MARK: Taking over and handing over
+
+    /// Ports found among these sockets are taken over instead of opened, and nothing is accepted until `beginAccepting`.
+    ///
+    /// Control thread, before the first `publish`.
+    package func inherit(_ inherited: InheritedSockets) { sockets.inherit(inherited) }
+
+    /// Accepts on what was opened and taken over; closes the inherited sockets nobody needs.
+    package func beginAccepting() { sockets.beginAccepting() }
+
+    /// The sockets of all listeners, for a successor; they stay the workers'.
+    package var offeredSockets: [(slot: Int, socket: OfferedSocket)] { sockets.offered }
+
     /// Stops accepting, closes idle connections, says `Connection: close` on what is being answered.
     ///
-    /// The ticket's `done` runs once, on a worker's thread, when the last connection has gone; `giveUp` on the returned handle
-    /// makes it run at once.
-    package func beginDrain(done: @escaping @Sendable () -> Void) -> DrainHandle {
-        state.withLock { $0.isDraining = true }
+    /// What is queued at the listeners `handedOver` is left to the successor that has them too; at the others it is accepted
+    /// first. The ticket's `done` runs once, on a worker's thread, when the last connection has gone; `giveUp` on the
+    /// returned handle makes it run at once.
+    package func beginDrain(handedOver: Set<Int> = [], done: @escaping @Sendable () -> Void) -> DrainHandle {
+        sockets.beginDrain()
         let ticket = DrainTicket(workers: mailboxes.count, done: done)
-        for mailbox in mailboxes { mailbox.post(.drain(ticket)) }
+        for mailbox in mailboxes { mailbox.post(.drain(ticket, handedOver: handedOver)) }
         return DrainHandle(ticket: ticket)
     }
 }

@@ -25,6 +25,15 @@ package struct EngineStats: Sendable, Equatable {
     package var upstreamConnectFailures = 0
     /// Requests sent to an endpoint again.
     package var upstreamRetries = 0
+    /// Requests that have become tunnels: open now, and since the start.
+    package var activeTunnels = 0
+    package var tunnels = 0
+    /// Handshakes with clients: those that succeeded, those of them that resumed a session, and those that failed.
+    package var tlsHandshakes = 0
+    package var tlsResumptions = 0
+    package var tlsFailures = 0
+    /// Connections that did not begin with the PROXY protocol header they had to begin with.
+    package var proxyHeaderFailures = 0
     /// Series of metrics, summed over workers.
     package var metricSeries = 0
     /// Requests counted without their destination, because there were too many series.
@@ -65,6 +74,12 @@ package struct EngineStats: Sendable, Equatable {
         upstreamConnects += other.upstreamConnects
         upstreamConnectFailures += other.upstreamConnectFailures
         upstreamRetries += other.upstreamRetries
+        activeTunnels += other.activeTunnels
+        tunnels += other.tunnels
+        tlsHandshakes += other.tlsHandshakes
+        tlsResumptions += other.tlsResumptions
+        tlsFailures += other.tlsFailures
+        proxyHeaderFailures += other.proxyHeaderFailures
         metricSeries += other.metricSeries
         metricOverflow += other.metricOverflow
         accessLogLines += other.accessLogLines

@@ -92,11 +92,20 @@ package final class LocalServers: Sendable {
     /// A connection without a request is closed after this long.
     package static let idleMilliseconds = 30_000
 
+    private struct State {
+        var thread: pthread_t?
+        /// What a successor is offered; the thread owns the descriptors.
+        var offered: [OfferedSocket] = []
+        var inherited: InheritedSockets?
+        /// What may not be accepted on yet; `nil` = everything may.
+        var held: [LocalMessage]?
+    }
+
     private let name: String
     private let connections: Int
     private let idleMilliseconds: Int
     private let mailbox = Mailbox<LocalMessage>()
-    private let thread = Guarded<pthread_t?>(nil)
+    private let state = Guarded(State())
 
     /// `connections`: how many each server may have.
     package init(name: String, connections: Int = maxConnections, idleMilliseconds: Int = idleMilliseconds) {
@@ -107,17 +116,54 @@ package final class LocalServers: Sendable {
 
     /// Listens on `HOST:PORT` (numeric host or `localhost`, port 0 picks one); returns the port.
     ///
-    /// Never SO_REUSEPORT.
+    /// Never SO_REUSEPORT. A server with a `role` takes over what a predecessor had, and is offered to a successor.
     ///
     /// `handler` runs on the servers' thread and must not block.
-    package func listen(_ address: String, handler: @escaping Handler) throws(SocketError) -> Int {
+    package func listen(
+        _ address: String, role: ListenerRole? = nil, handler: @escaping Handler
+    ) throws(SocketError) -> Int {
         guard let parsed = SocketAddress(text: address) else {
             throw SocketError(operation: "listen on \(address): not HOST:PORT with a numeric host", code: EINVAL)
         }
-        let socket = try Socket.listen(parsed, shared: false)
-        let port = Int(Socket.localAddress(socket).port)
-        mailbox.post(.listen(socket: socket, handler: handler))
-        return port
+        var socket: Int32?
+        if let role { socket = state.withLock { $0.inherited }?.takeLocal(role, at: parsed) }
+        let descriptor = if let socket { socket } else { try Socket.listen(parsed, shared: false) }
+        let message = LocalMessage.listen(socket: descriptor, handler: handler)
+        let isHeld = state.withLock { state in
+            if let role { state.offered.append(OfferedSocket(role, descriptor)) }
+            state.held?.append(message)
+            return state.held != nil
+        }
+        if !isHeld { mailbox.post(message) }
+        return Int(Socket.localAddress(descriptor).port)
+    }
+
+    /// Servers found among these sockets are taken over, and nothing is accepted until `beginAccepting`.
+    ///
+    /// Before the first `listen`.
+    package func inherit(_ sockets: InheritedSockets) {
+        state.withLock { state in
+            state.inherited = sockets
+            state.held = []
+        }
+    }
+
+    /// Accepts on what was opened and taken over so far, and on what will be at once.
+    package func beginAccepting() {
+        let held = state.withLock { state in
+            defer { (state.held, state.inherited) = (nil, nil) }
+            return state.held ?? []
+        }
+        for message in held { mailbox.post(message) }
+    }
+
+    /// The sockets of the servers with a role, for a successor; they stay this object's.
+    package var offeredSockets: [OfferedSocket] { state.withLock { $0.offered } }
+
+    /// Leaves these sockets to the successor that has them too; connections end with their next answer.
+    package func handOver(_ sockets: Set<Int32>) {
+        state.withLock { $0.offered = [] }
+        mailbox.post(.handOver(sockets))
     }
 
     /// Runs `work` on the servers' thread, which must not be held up for long.
@@ -128,15 +174,17 @@ package final class LocalServers: Sendable {
         let started = Thread.start(name: name) {
             LocalHost(mailbox: mailbox, connections: connections, idleMilliseconds: idleMilliseconds).run()
         }
-        thread.withLock { $0 = started }
+        state.withLock { $0.thread = started }
     }
 
     /// Closes every connection and waits for the thread to end.
     package func stop() {
+        // What was never accepted on is closed by the thread as well.
+        beginAccepting()
         mailbox.post(.stop)
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
+        let running = state.withLock { state in
+            defer { state.thread = nil }
+            return state.thread
         }
         if let running { pthread_join(running, nil) }
     }
@@ -146,6 +194,7 @@ private enum LocalMessage: Sendable {
     case listen(socket: Int32, handler: LocalServers.Handler)
     case work(@Sendable () -> Void)
     case answer(UInt64, LocalResponse)
+    case handOver(Set<Int32>)
     case stop
 }
 
@@ -191,6 +240,9 @@ private final class LocalHost: ServerHost, AcceptorOwner {
             work()
         case .answer(let number, let response):
             waiting.removeValue(forKey: number)?.answer(with: response)
+        case .handOver(let sockets):
+            for acceptor in acceptors where sockets.contains(acceptor.socket) { acceptor.leave() }
+            beginDrain()
         case .stop:
             loop.stop()
         }

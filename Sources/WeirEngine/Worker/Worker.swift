@@ -6,7 +6,7 @@ enum WorkerMessage: Sendable {
     case adopt(Snapshot, slots: [Int], ticket: AdoptionTicket)
     /// Serve this snapshot from now on: only these clusters' plans differ from the one before.
     case adoptEndpoints(Snapshot, clusters: [Int32])
-    /// Accept on this socket, which the worker owns from now on.
+    /// Accept on this socket, which the worker owns from now on; a slot may have several.
     case listen(socket: Int32, slot: Int, permits: ListenerPermits? = nil)
     /// Take what is queued, then close the listener. Connections it accepted stay.
     case unlisten(slot: Int)
@@ -16,7 +16,9 @@ enum WorkerMessage: Sendable {
     /// Tell what the endpoints from this place on are doing.
     case endpoints(EndpointGathering, worker: Int, from: EndpointPosition)
     /// Stop accepting, close what is idle, say `Connection: close` on the rest; report when the last connection has gone.
-    case drain(DrainTicket)
+    ///
+    /// What is queued at the slots `handedOver` is another process's.
+    case drain(DrainTicket, handedOver: Set<Int> = [])
     /// Close everything and end the thread.
     case stop
 }
@@ -35,7 +37,9 @@ class Worker: ServerHost, AcceptorOwner {
     /// `nil` without an access log.
     let accessLogger: AccessLogger?
     private let retired: RetiredSnapshots
-    private var acceptors: [Int: Acceptor] = [:]
+    /// Proxies in front of the gateway that are trusted to name the client.
+    var trustedHops = 0
+    private var acceptors: [Int: [Acceptor]] = [:]
     /// By slot; absent where connections are not counted.
     private var permits: [Int: ListenerPermits] = [:]
     private var refusedCount = 0
@@ -60,6 +64,15 @@ class Worker: ServerHost, AcceptorOwner {
     private var activeExchanges = 0
     private var drainTicket: DrainTicket?
     private var metrics = MetricTable()
+    /// Handshakes with clients since the start: those that succeeded, those of them that went on with an earlier session, and
+    /// those that failed.
+    var tlsHandshakes = 0
+    var tlsResumptions = 0
+    var tlsFailures = 0
+    /// Connections that lacked their PROXY protocol header.
+    var proxyHeaderFailures = 0
+    /// Counts the configurations adopted: what a connection has found in one is good while it stays the same.
+    private(set) var listenerEpoch = 0
     /// Made when a route first needs it.
     private(set) lazy var headerValues = HeaderValues()
 
@@ -83,10 +96,12 @@ class Worker: ServerHost, AcceptorOwner {
         listenerPlans.deallocate()
     }
 
+    override var workerIndex: Int { index }
+
     /// Runs until a stop message.
     func run() {
         loop.run()
-        for acceptor in acceptors.values { acceptor.close() }
+        for acceptor in acceptors.values.joined() { acceptor.close() }
         acceptors = [:]
         closeAllConnections()
         for id in 0..<clusterCapacity { clusters[id]?.takeUnretainedValue().closeAll() }
@@ -120,9 +135,9 @@ class Worker: ServerHost, AcceptorOwner {
             adopt(snapshot, clusters)
         case .listen(let socket, let slot, let permits):
             self.permits[slot] = permits
-            acceptors[slot] = Acceptor(loop: loop, socket: socket, slot: slot, owner: self)
+            acceptors[slot, default: []].append(Acceptor(loop: loop, socket: socket, slot: slot, owner: self))
         case .unlisten(let slot):
-            acceptors.removeValue(forKey: slot)?.close()
+            for acceptor in acceptors.removeValue(forKey: slot) ?? [] { acceptor.close() }
             permits[slot] = nil
         case .stats(let collector):
             collector.add(stats)
@@ -133,8 +148,8 @@ class Worker: ServerHost, AcceptorOwner {
         case .endpoints(let gathering, let worker, let position):
             let (parts, next) = endpointLoads(from: position, most: EndpointGathering.endpointsPerReply)
             gathering.reply(parts, next: next, worker: worker)
-        case .drain(let ticket):
-            drain(ticket)
+        case .drain(let ticket, let handedOver):
+            drain(ticket, handedOver)
         case .stop:
             loop.stop()
         }
@@ -170,6 +185,12 @@ class Worker: ServerHost, AcceptorOwner {
         stats.upstreamConnects = connectCount
         stats.upstreamConnectFailures = connectFailureCount
         stats.upstreamRetries = retryCount
+        stats.activeTunnels = activeTunnels
+        stats.tunnels = tunnelCount
+        stats.tlsHandshakes = tlsHandshakes
+        stats.tlsResumptions = tlsResumptions
+        stats.tlsFailures = tlsFailures
+        stats.proxyHeaderFailures = proxyHeaderFailures
         stats.metricSeries = metrics.count
         stats.metricOverflow = Int(metrics.overflowed)
         stats.accessLogLines = accessLogger?.lines ?? 0
@@ -186,16 +207,33 @@ class Worker: ServerHost, AcceptorOwner {
             return Socket.close(descriptor)
         }
         Socket.setNoDelay(descriptor)
-        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
-        connection.permits = permits
-        // The host's list keeps it until it closes.
         var downstream = DownstreamInfo(peer: peer, listener: slot, scheme: .http)
         downstream.connectionID = UInt64(acceptedCount) &* 1024 &+ UInt64(index)
-        if let accessLogger {
-            if accessLogger.wantsDownstreamLocal { downstream.local = connection.localText }
-            if accessLogger.wantsDownstreamRemote { downstream.remote = connection.peerText(downstream.peer) }
+        if expectsProxyHeader(slot) { return awaitProxyHeader(descriptor, downstream, permits) }
+        begin(descriptor, downstream, permits)
+    }
+
+    /// A connection's first byte is its client's.
+    func begin(_ descriptor: Int32, _ downstream: DownstreamInfo, _ permits: ListenerPermits?) {
+        if speaksTLS(downstream.listener) { return greet(descriptor, downstream, permits) }
+        if let stream = streamPlan(downstream.listener) { return serve(stream, descriptor, downstream, permits) }
+        var downstream = downstream
+        let connection = HandledConnection<H1ServerConnection>(loop: loop, accepted: descriptor)
+        connection.permits = permits
+        fillAddresses(&downstream, connection)
+        // The host's list keeps it until it closes.
+        let server = H1ServerConnection(host: self, connection: connection, downstream: downstream)
+        if isDraining { server.drain() }
+    }
+
+    /// Both ends of a client's connection, as far as the access log wants them.
+    func fillAddresses(_ downstream: inout DownstreamInfo, _ connection: Connection) {
+        guard let accessLogger else { return }
+        if accessLogger.wantsDownstreamLocal { downstream.local = connection.localText }
+        if accessLogger.wantsDownstreamRemote { downstream.remote = connection.peerText(downstream.peer) }
+        if accessLogger.wantsDownstreamDirect, expectsProxyHeader(downstream.listener) {
+            downstream.direct = connection.directText
         }
-        _ = H1ServerConnection(host: self, connection: connection, downstream: downstream)
     }
 
     override func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
@@ -228,6 +266,17 @@ class Worker: ServerHost, AcceptorOwner {
         logRequest(record, head, downstream, endpoint, capture)
     }
 
+    /// Where a connection is counted whose bytes pass through; valid as long as the worker.
+    func streamSeries(_ record: RequestRecord) -> MetricSeries { metrics.stream(record) }
+
+    /// Such a connection is over.
+    func streamEnded(
+        _ record: RequestRecord, _ downstream: DownstreamInfo, _ endpoint: Borrowed<Endpoint>?,
+        _ capture: borrowing LogCapture
+    ) {
+        logRequest(record, nil, downstream, endpoint, capture)
+    }
+
     override func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {
         var record = RequestRecord(refused: error, at: loop.now)
         record.responseHeadBytes = UInt64(headBytes)
@@ -245,6 +294,9 @@ class Worker: ServerHost, AcceptorOwner {
             record: record, peer: downstream.remote, local: downstream.local,
             connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: loop.now,
             wallOffset: wallClockOffset(), head: head)
+        subject.layer = downstream.layer
+        subject.failure = capture.failureText
+        subject.direct = downstream.direct
         if let endpoint {
             subject.upstream = endpoint.with { $0.pool.addressText }
             subject.clusterName = endpoint.with { $0.pool.clusterName }
@@ -268,8 +320,10 @@ class Worker: ServerHost, AcceptorOwner {
         drainTicket.workerDrained()
     }
 
-    private func drain(_ ticket: DrainTicket) {
-        for acceptor in acceptors.values { acceptor.close() }
+    private func drain(_ ticket: DrainTicket, _ handedOver: Set<Int>) {
+        for acceptor in acceptors.values.joined() {
+            if handedOver.contains(acceptor.slot) { acceptor.leave() } else { acceptor.close() }
+        }
         acceptors = [:]
         beginDrain()
         drainTicket = ticket
@@ -301,6 +355,7 @@ class Worker: ServerHost, AcceptorOwner {
     private func adopt(_ snapshot: Snapshot, _ slots: [Int]) {
         let former = replaceCurrent(by: snapshot)
         adoptListeners(snapshot, slots)
+        leaveLostServers()
         adoptClusters(snapshot)
         leave(former)
     }
@@ -343,6 +398,7 @@ class Worker: ServerHost, AcceptorOwner {
         listenerPlans.deallocate()
         listenerPlans = table
         listenerCapacity = capacity
+        listenerEpoch += 1
     }
 
     private func adoptClusters(_ snapshot: Snapshot) {

@@ -39,7 +39,7 @@ final class ConfigDump: Sendable {
         }
         position = .host(listener: index, host: 0)
         let listener = description.listeners[index]
-        let head = JSONText.pretty(ListenerHead(port: listener.port, bind: listener.bind)).dropLast(2)
+        let head = JSONText.pretty(ListenerHead(listener)).dropLast(2)
         return Array(index == 0 ? "".utf8 : ",\n".utf8) + head + Array(",\n\"hosts\": [\n".utf8)
     }
 
@@ -68,6 +68,63 @@ final class ConfigDump: Sendable {
 private struct ListenerHead: Encodable {
     var port: Int
     var bind: String?
+    /// A server of a port that speaks TLS.
+    var tls: SecuredServer?
+    var streams: [Stream]?
+
+    init(_ listener: SnapshotDescription.Listener) {
+        port = listener.port
+        bind = listener.bind
+        tls = listener.tls.map(SecuredServer.init)
+        streams = listener.streams.isEmpty ? nil : listener.streams.map(Stream.init)
+    }
+}
+
+private struct SecuredServer: Encodable {
+    var name: String
+    var serverNames: [String]
+    /// Why no connection can be opened, if so.
+    var problem: String?
+    var passthrough: Bool?
+    var clientCertificates: String?
+    var versions: [String]?
+    var protocols: [String]?
+    var certificateFingerprints: [String]?
+
+    init(_ server: SnapshotDescription.SecuredServer) {
+        name = server.name
+        serverNames = server.serverNames
+        guard !server.isPassedThrough else {
+            passthrough = true
+            return
+        }
+        guard server.isServing else {
+            problem = "no usable certificate"
+            return
+        }
+        clientCertificates = server.clientCertificates
+        versions = [server.leastVersion, server.greatestVersion]
+        protocols = server.protocols
+        certificateFingerprints = server.fingerprints
+    }
+}
+
+private struct Stream: Encodable {
+    var serverNames: [String]
+    var destinations: [Route.Destination]
+    var resource: String
+    var file: String
+    var line: Int
+
+    init(_ stream: SnapshotDescription.StreamRoute) {
+        serverNames = stream.serverNames
+        destinations = stream.destinations.map {
+            Route.Destination(cluster: $0.cluster, weight: $0.weight, missing: $0.isKnown ? nil : true)
+        }
+        resource = stream.resource
+        file = stream.file
+        line = stream.line
+    }
 }
 
 private struct Host: Encodable {

@@ -1,6 +1,6 @@
 import WeirEngine
 
-/// `/routes`, `/clusters`, `/endpoints` and `/listeners`: made row by row as the client takes them.
+/// `/routes`, `/clusters`, `/endpoints`, `/listeners` and `/secrets`: made row by row as the client takes them.
 ///
 /// Answers on the servers' thread; the workers are asked for the endpoints' load alone.
 final class ListingServer: Sendable {
@@ -47,6 +47,8 @@ final class ListingServer: Sendable {
         case .listeners:
             let listeners = status.current.configuration.listeners
             return send(kind, snapshot, ListenerCursor(listeners, snapshot, filter))
+        case .secrets:
+            return send(kind, snapshot, SecretCursor(status.current.configuration.certificates, filter))
         case .endpoints:
             return LocalResponse { completion in
                 self.state.withLock { $0.waiting += 1 }

@@ -7,27 +7,25 @@ struct RouteCursor: RowCursor {
 
     /// A virtual host being listed.
     private struct Progress {
-        let listener: ListenerPlan
+        let table: RouteTable
         let host: ListedHost
         /// By route, the earlier one that shadows it.
         let shadows: [Int?]
         var next = 0
     }
 
-    private let listeners: [ListenerPlan]
+    private let tables: [RouteTable]
     private let filter: ListingFilter
-    private var listener = 0
-    /// The present listener's, in reverse.
+    private var table = 0
+    /// The present table's, in reverse.
     private var hosts: [ListedHost] = []
     private var progress: Progress?
 
     init(_ snapshot: Snapshot, _ filter: ListingFilter) {
         self.filter = filter
-        listeners = snapshot.listeners.filter { filter.admits("name", Self.name(of: $0)) }
-            .sorted { ($0.port, $0.bind ?? "") < ($1.port, $1.bind ?? "") }
+        tables = snapshot.listeners.flatMap(RouteTable.all).filter { filter.admits("name", $0.name) }
+            .sorted { ($0.plan.port, $0.plan.bind ?? "", $0.name) < ($1.plan.port, $1.plan.bind ?? "", $1.name) }
     }
-
-    static func name(of listener: ListenerPlan) -> String { "\(listener.isLiteral ? "mesh" : "http").\(listener.port)" }
 
     mutating func next() -> [RouteRow]? {
         if var current = progress ?? nextHost() {
@@ -42,25 +40,25 @@ struct RouteCursor: RowCursor {
 
     private mutating func nextHost() -> Progress? {
         while hosts.isEmpty {
-            guard listener < listeners.count else { return nil }
-            hosts = ListedHost.all(of: listeners[listener])
+            guard table < tables.count else { return nil }
+            hosts = ListedHost.all(of: tables[table].plan)
                 .filter { host in host.domains.contains { filter.admits("host", anyCase: $0) } }
                 .sorted { $0.name > $1.name }
-            listener += 1
+            table += 1
         }
         let host = hosts.removeLast()
         let shadows = ShadowedRoutes.find(in: host.plan.specs.map(\.conditions))
-        return Progress(listener: listeners[listener - 1], host: host, shadows: shadows)
+        return Progress(table: tables[table - 1], host: host, shadows: shadows)
     }
 
     private func row(_ index: Int, of progress: Progress) -> RouteRow? {
         let shadow = progress.shadows[index]
         guard filter.admits("shadowed", shadow == nil ? "false" : "true") else { return nil }
-        let (host, listener) = (progress.host, progress.listener)
+        let (host, listener) = (progress.host, progress.table.plan)
         let spec = host.plan.specs[index]
         let isAlone = spec.destinations.count == 1
         var row = RouteRow(
-            name: Self.name(of: listener), port: listener.port, bind: listener.bind,
+            name: progress.table.name, port: listener.port, bind: listener.bind,
             virtualHost: host.name, domains: host.domains,
             order: index + 1, match: MatchText.short(spec.conditions),
             conditions: spec.conditions.map(\.description), resource: spec.origin.resource, root: spec.origin.root,
@@ -80,6 +78,23 @@ struct RouteCursor: RowCursor {
         }
         return row
     }
+}
+
+/// The virtual hosts of a listener, or of one server of a port that speaks TLS.
+struct RouteTable {
+    /// As Istio names it.
+    let name: String
+    let plan: ListenerPlan
+
+    static func all(of listener: ListenerPlan) -> [RouteTable] {
+        guard !listener.servers.isEmpty else { return [RouteTable(name: name(of: listener), plan: listener)] }
+        return listener.servers.compactMap { server in
+            if case .http(let plan) = server.content { RouteTable(name: server.name, plan: plan) } else { nil }
+        }
+    }
+
+    /// Of one that serves in the clear.
+    static func name(of listener: ListenerPlan) -> String { "\(listener.isLiteral ? "mesh" : "http").\(listener.port)" }
 }
 
 /// A virtual host with all names it goes by.

@@ -75,10 +75,13 @@ package struct ConfigurationAnalysis {
     // MARK: Finding
 
     private func find(in delivery: Delivery) -> [Diagnostic] {
-        let compiler = Compiler(options: options.binding.compilerOptions(workers: 1, bind: nil))
-        let compilation = compiler.compile(delivery.resources)
+        var compilerOptions = options.binding.compilerOptions(workers: 1, bind: nil)
+        compilerOptions.guessesSecretNamespaces = true
+        let compiler = Compiler(options: compilerOptions)
+        let now = SystemClock.unix
+        let compilation = compiler.compile(delivery.resources, unixSeconds: now)
         let known = delivery.diagnostics + compilation.diagnostics
-        let found = compiler.analyze(delivery.resources, unixSeconds: SystemClock.unix)
+        let found = compiler.analyze(delivery.resources, unixSeconds: now)
         let all = known + FindingFamily.news(in: found, besides: known)
         let silenced = SilencedResources(delivery.resources)
         return all.filter { diagnostic in

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// What the commands `routes`, `clusters`, `endpoints`, `listeners` and `log` do: ask a running process, show its answer.
+/// What the commands `routes`, `clusters`, `endpoints`, `listeners`, `secrets` and `log` do: ask a running process, show its answer.
 package struct Inspection: Sendable {
     /// How a listing is shown.
     package enum Output: String, Sendable, CaseIterable {
@@ -25,6 +25,7 @@ package struct Inspection: Sendable {
             case .clusters: ListingTables.clusters(try rows(body))
             case .endpoints: ListingTables.endpoints(try rows(body))
             case .listeners: ListingTables.listeners(try rows(body))
+            case .secrets: ListingTables.secrets(try rows(body))
             }
         return table.lines.joined(separator: "\n") + "\n"
     }

@@ -4,6 +4,7 @@ package enum ListingKind: String, Sendable, CaseIterable {
     case clusters
     case endpoints
     case listeners
+    case secrets
 
     /// On the admin API.
     var path: String { "/" + rawValue }
@@ -15,6 +16,7 @@ package enum ListingKind: String, Sendable, CaseIterable {
         case .clusters: ["fqdn", "port", "subset", "direction"]
         case .endpoints: ["address", "port", "cluster", "status"]
         case .listeners: ["address", "port"]
+        case .secrets: ["name", "type", "status"]
         }
     }
 

@@ -88,14 +88,52 @@ struct ListenerRow: Codable, Hashable {
     /// As the Gateway declares it.
     var port: Int
     var localPort: Int
-    /// Which connections: `ALL`.
+    /// Which connections: `ALL`, or `SNI:` and the names they ask for.
     var match: String
-    /// `Route: <name of the route table>`, as in `/routes`.
+    /// `Route: <name of the route table>`, as in `/routes`, or `Cluster: <names>`.
     var destination: String
     var virtualHosts: Int
     var listening: Bool
     /// Why it does not listen.
     var problem: String?
+    /// Why no connection can be opened to this server of a port that speaks TLS.
+    var tlsProblem: String?
+}
+
+/// One certificate chain, CA or list of revoked certificates that a server names: a row of `/secrets`.
+///
+/// Keys are in none of it.
+struct SecretRow: Codable, Hashable {
+    struct Certificate: Codable, Hashable {
+        var subject: String
+        var issuer: String
+        var names: [String]
+        /// In hexadecimal digits.
+        var serialNumber: String
+        /// RFC 3339, in UTC.
+        var notBefore: String
+        var notAfter: String
+        /// SHA-256 of the certificate, in hexadecimal digits.
+        var fingerprint: String
+        /// Such as `RSA 2048`.
+        var keyType: String
+    }
+
+    /// `namespace/name` of a Secret, or a file's path.
+    var name: String
+    /// `Cert Chain` or `CA`.
+    var type: String
+    /// ACTIVE, MISSING or BROKEN.
+    var status: String
+    /// What is wrong.
+    var problem: String?
+    /// Now: the present edition, or the last good one.
+    var inUse: Bool
+    /// The certificate in use is within its dates.
+    var valid: Bool
+    var certificates: [Certificate]
+    /// The servers that name it.
+    var usedBy: [String]
 }
 
 /// What the answers of the listings hold; `Row` under the listing's name.

@@ -100,6 +100,35 @@ enum ListingTables {
         return table
     }
 
+    static func secrets(_ rows: [SecretRow]) -> TextTable {
+        var table = TextTable([
+            ("RESOURCE NAME", .left), ("TYPE", .left), ("STATUS", .left), ("VALID CERT", .left),
+            ("SERIAL NUMBER", .left), ("NOT AFTER", .left), ("NOT BEFORE", .left), ("NAMES", .left), ("USED BY", .left),
+            ("NOTE", .left),
+        ])
+        for row in rows {
+            let first = row.certificates.first
+            table.add([
+                row.name, row.type, row.status, row.certificates.isEmpty ? "-" : String(row.valid),
+                first?.serialNumber ?? "-", first?.notAfter ?? "-", first?.notBefore ?? "-",
+                shown(first.map { $0.names.isEmpty ? [$0.subject] : $0.names } ?? []), shown(row.usedBy), note(row),
+            ])
+        }
+        return table
+    }
+
+    private static func note(_ row: SecretRow) -> String {
+        guard let problem = row.problem else { return "" }
+        return row.status != "ACTIVE" && row.inUse ? "\(problem); the last good edition is in use" : problem
+    }
+
+    /// The first two.
+    private static func shown(_ texts: [String]) -> String {
+        if texts.isEmpty { return "-" }
+        let shown = texts.prefix(2).joined(separator: ", ")
+        return texts.count > 2 ? "\(shown) + \(texts.count - 2) more" : shown
+    }
+
     static func listeners(_ rows: [ListenerRow]) -> TextTable {
         var table = TextTable([
             ("ADDRESSES", .left), ("PORT", .right), ("MATCH", .left), ("DESTINATION", .left), ("LOCAL PORT", .right),
@@ -108,7 +137,8 @@ enum ListingTables {
         for row in rows {
             table.add([
                 row.address, String(row.port), row.match, row.destination, String(row.localPort),
-                String(row.virtualHosts), row.listening ? "listening" : "FAILED: \(row.problem ?? "")",
+                String(row.virtualHosts),
+                row.listening ? row.tlsProblem.map { "BROKEN: \($0)" } ?? "listening" : "FAILED: \(row.problem ?? "")",
             ])
         }
         return table

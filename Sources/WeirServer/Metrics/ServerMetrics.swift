@@ -25,6 +25,7 @@ package struct ServerMetrics: Sendable {
         ProcessMetrics.read().write(into: &text)
         writeTraffic(stats, &text)
         writeConfiguration(stats, &text)
+        CertificateMetrics(certificates: status.current.configuration.certificates).write(into: &text)
         names.withLock { $0 }.write(into: &text)
         if let accessLog { write(accessLog, stats, &text) }
     }
@@ -51,7 +52,21 @@ package struct ServerMetrics: Sendable {
             "weir_downstream_connections_refused_total", .counter,
             "Client connections closed at once because there were as many as there may be.",
             Double(stats.refusedConnections))
+        text.family(
+            "weir_downstream_tls_handshakes_total", .counter,
+            "TLS handshakes with clients; result full, resumed (an earlier session went on), or failed.")
+        let full = stats.tlsHandshakes - stats.tlsResumptions
+        text.sample("weir_downstream_tls_handshakes_total", [("result", "full")], Double(full))
+        text.sample("weir_downstream_tls_handshakes_total", [("result", "resumed")], Double(stats.tlsResumptions))
+        text.sample("weir_downstream_tls_handshakes_total", [("result", "failed")], Double(stats.tlsFailures))
+        text.single(
+            "weir_downstream_proxy_header_failures_total", .counter,
+            "Client connections closed because they did not begin with the PROXY protocol header they must begin with.",
+            Double(stats.proxyHeaderFailures))
         text.single("weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
+        text.single("weir_tunnels_active", .gauge, "Requests that have become WebSockets.", Double(stats.activeTunnels))
+        text.single(
+            "weir_tunnels_total", .counter, "Requests that became WebSockets (101).", Double(stats.tunnels))
         text.single(
             "weir_upstream_connections_active", .gauge, "Connections to endpoints open, idle ones included.",
             Double(stats.upstreamConnections))

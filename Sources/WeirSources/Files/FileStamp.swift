@@ -80,10 +80,30 @@ enum FileReading {
     /// The break of a lease is told by SIGIO, whose default would end the process.
     private static let ignoresLeaseBreaks: Void = { _ = signal(SIGIO, SIG_IGN) }()
 
+    /// What a file is read for: how to mend one that cannot be.
+    enum Purpose {
+        case configuration
+        case certificate
+
+        var adviceIfOther: String {
+            switch self {
+            case .configuration: "Remove it, or give it a name that does not end in .yaml, .yml or .json."
+            case .certificate: "Name a file of PEM text."
+            }
+        }
+
+        var adviceIfLarge: String {
+            switch self {
+            case .configuration: "Split it into several files."
+            case .certificate: "Keep only the certificates that are needed."
+            }
+        }
+    }
+
     /// Reads a regular file of at most `limit` bytes whole, while no writer may open it.
     ///
     /// Whether one has it open is known only of the process's own files (or with CAP_LEASE) on a local file system.
-    init(of path: String, limit: Int, evenIfBeingWritten: Bool = false) {
+    init(of path: String, limit: Int, evenIfBeingWritten: Bool = false, _ purpose: Purpose = .configuration) {
         // Not blocking: a pipe in a file's place must not hold the control thread.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -95,8 +115,7 @@ enum FileReading {
         defer { close(descriptor) }
         var info = stat()
         guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
-            self = .refused(
-                "This is no regular file. Remove it, or give it a name that does not end in .yaml, .yml or .json.")
+            self = .refused("This is no regular file. \(purpose.adviceIfOther)")
             return
         }
         Self.ignoresLeaseBreaks
@@ -111,14 +130,16 @@ enum FileReading {
             return
         }
         let stamp = FileStamp(info)
-        switch Self.bytes(descriptor, expected: stamp.bytes, limit: limit) {
+        let tooLarge = SourceError("The file is larger than \(limit >> 20) MiB. \(purpose.adviceIfLarge)")
+        switch Self.bytes(descriptor, expected: stamp.bytes, limit: limit, tooLarge) {
         case .success(let bytes): self = .content(bytes, stamp)
         case .failure(let error): self = .refused(error.description)
         }
     }
 
-    private static func bytes(_ descriptor: Int32, expected: Int, limit: Int) -> Result<[UInt8], SourceError> {
-        let tooLarge = SourceError("The file is larger than \(limit >> 20) MiB. Split it into several files.")
+    private static func bytes(
+        _ descriptor: Int32, expected: Int, limit: Int, _ tooLarge: SourceError
+    ) -> Result<[UInt8], SourceError> {
         guard expected <= limit else { return .failure(tooLarge) }
         var content: [UInt8] = []
         // One byte more than expected, so that the end is usually seen without a second round.

@@ -53,8 +53,9 @@ import WeirConfig
             hosts: ["*"]
             defaultEndpoint: a
             tls: {mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /a, minProtocolVersion: TLSV1_2,
-              maxProtocolVersion: TLSV1_3, cipherSuites: [AES128-SHA], verifyCertificateHash: [a],
-              verifyCertificateSpki: [b], subjectAltNames: [c]}
+              maxProtocolVersion: TLSV1_3, cipherSuites: [AES128-SHA], subjectAltNames: [c],
+              verifyCertificateHash: [abababababababababababababababababababababababababababababababab],
+              verifyCertificateSpki: ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}
           - {port: {number: 80, name: b, protocol: HTTP}, hosts: ["*"], tls: {httpsRedirect: true}}
         """,
         """

@@ -22,12 +22,6 @@ import WeirConfig
         """
     }
 
-    private static func virtualService(_ field: String, _ value: String) -> Case {
-        let yaml = document(
-            "VirtualService", "hosts: [a.b]\nhttp: [{route: [{destination: {host: a}}]}]\n\(field): \(value)")
-        return Case(field: field, yaml: yaml, path: "spec.\(field)")
-    }
-
     private static func route(_ field: String, _ value: String) -> Case {
         let entry = "route: [{destination: {host: a}}], \(field): \(value)"
         let yaml = document("VirtualService", "hosts: [a.b]\nhttp: [{\(entry)}]")
@@ -58,26 +52,7 @@ import WeirConfig
         return Case(field: path, yaml: yaml, path: "spec.trafficPolicy.\(path)")
     }
 
-    private static func entry(_ field: String, _ value: String) -> Case {
-        let spec = "hosts: [a.b]\nports: [{number: 80, name: http, protocol: HTTP}]\n\(field): \(value)"
-        return Case(field: field, yaml: document("ServiceEntry", spec), path: "spec.\(field)")
-    }
-
-    private static func tls(_ field: String, _ value: String) -> Case {
-        let yaml = document(
-            "Gateway",
-            """
-            servers:
-            - port: {number: 443, name: https, protocol: HTTPS}
-              hosts: ["*"]
-              tls: {mode: MUTUAL, credentialName: a, \(field): \(value)}
-            """)
-        return Case(field: field, yaml: yaml, path: "spec.servers[0].tls.\(field)")
-    }
-
     private static let virtualServices: [Case] = [
-        virtualService("tls", "[{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]"),
-        virtualService("tcp", "[{route: [{destination: {host: a}}]}]"),
         retries("perTryTimeout", "1s"),
         retries("retryRemoteLocalities", "true"),
         route("fault", "{abort: {httpStatus: 500}}"),
@@ -93,9 +68,7 @@ import WeirConfig
         policy("loadBalancer.warmup", "{duration: 1s}"),
         policy("loadBalancer.warmupDurationSecs", "1s"),
         policy("outlierDetection", "{}"),
-        policy("tls", "{mode: SIMPLE}"),
         policy("tunnel", "{targetHost: a.b, targetPort: 80}"),
-        policy("proxyProtocol", "{version: V2}"),
         policy("retryBudget", "{percent: 10}"),
         policy("connectionPool.tcp.maxConnections", "1"),
         policy("connectionPool.tcp.maxConnectionDuration", "1s"),
@@ -104,24 +77,9 @@ import WeirConfig
         policy("connectionPool.http.http2MaxRequests", "1"),
         policy("connectionPool.http.maxRequestsPerConnection", "1"),
         policy("connectionPool.http.maxRetries", "1"),
-        policy("connectionPool.http.maxConcurrentStreams", "1"),
-        policy("connectionPool.http.http2KeepAlive", "{interval: 1s, timeout: 1s}"),
-        policy("connectionPool.http.h2UpgradePolicy", "UPGRADE"),
-        policy("connectionPool.http.useClientProtocol", "true"),
     ]
 
-    private static let others: [Case] = [
-        entry("subjectAltNames", "[a]"),
-        tls("subjectAltNames", "[a]"),
-        tls("verifyCertificateSpki", "[a]"),
-        tls("verifyCertificateHash", "[a]"),
-        tls("insecureSkipVerify", "true"),
-        tls("minProtocolVersion", "TLSV1_3"),
-        tls("maxProtocolVersion", "TLSV1_3"),
-        tls("cipherSuites", "[AES128-SHA]"),
-    ]
-
-    @Test(arguments: virtualServices + destinationRules + others)
+    @Test(arguments: virtualServices + destinationRules)
     private func whatIsNotActedOnIsReportedWhereItStands(field: Case) {
         #expect(unserved(field.yaml) == [field.path])
         let findings = decodeAll(field.yaml).flatMap(\.diagnostics)

@@ -69,6 +69,8 @@ import WeirConfig
         Rule("an underscore", hosts("a_b.c"), ["error 7 spec.servers[0].hosts[0]"]),
     ]
 
+    private static let hex = String(repeating: "0123456789abcdef", count: 4)
+    private static let base64 = String(repeating: "A", count: 43) + "="
     private static let pair = "{serverCertificate: /c, privateKey: /k}"
 
     private static let tlsRules: [Rule] = [
@@ -145,6 +147,31 @@ import WeirConfig
         Rule(
             "a redirect on HTTPS", tls("mode: SIMPLE, credentialName: a, httpsRedirect: true"),
             ["warning 8 spec.servers[0].tls.httpsRedirect"]),
+        Rule(
+            "a version on HTTP", tls("httpsRedirect: true, minProtocolVersion: TLSV1_3", protocol: "HTTP"),
+            ["error 8 spec.servers[0].tls"]),
+        Rule(
+            "hashes of clients' certificates",
+            tls(
+                "mode: MUTUAL, credentialName: a, verifyCertificateHash: [\"\(hex)\"], verifyCertificateSpki: [\(base64)]"
+            )),
+        Rule(
+            "hashes that are none",
+            tls("mode: MUTUAL, credentialName: a, verifyCertificateHash: [ab], verifyCertificateSpki: [YQ==]"),
+            [
+                "error 8 spec.servers[0].tls.verifyCertificateSpki[0]",
+                "error 8 spec.servers[0].tls.verifyCertificateHash[0]",
+            ]),
+        Rule(
+            "clients that are not asked", tls("mode: SIMPLE, credentialName: a, subjectAltNames: [a]"),
+            ["warning 8 spec.servers[0].tls.subjectAltNames"]),
+        Rule(
+            "a CA file beside a Secret", tls("mode: MUTUAL, credentialName: a, caCertificates: /ca"),
+            ["warning 8 spec.servers[0].tls.caCertificates"]),
+        Rule(
+            "a CA beside the pairs of files",
+            tls(
+                "mode: MUTUAL, tlsCertificates: [{serverCertificate: /c, privateKey: /k, caCertificates: /ca}]")),
         Rule(
             "TLS details",
             tls("mode: SIMPLE, credentialName: a, minProtocolVersion: TLSV1_3, cipherSuites: [AES128-SHA]")),

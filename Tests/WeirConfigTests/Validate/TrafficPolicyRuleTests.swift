@@ -191,7 +191,8 @@ import WeirConfig
         Rule("a client's Secret", tls("mode: MUTUAL, insecureSkipVerify: true, credentialName: a")),
         Rule(
             "the mesh's and another", tls("mode: ISTIO_MUTUAL, credentialName: a"),
-            ["warning \(tlsPath).credentialName"]),
+            ["warning WEIR0009 \(tlsPath).mode", "warning \(tlsPath).credentialName"]),
+        Rule("the mesh's", tls("mode: ISTIO_MUTUAL"), ["warning WEIR0009 \(tlsPath).mode"]),
         Rule("an unknown mode", tls("mode: TLS"), ["error \(tlsPath).mode"]),
     ]
 

@@ -11,29 +11,31 @@ enum Example {
 
     static let names = [
         "bookinfo-50-50.yaml", "canary-90-10.yaml", "cors.yaml", "delegates.yaml", "end-user-header.yaml",
-        "feature-branches.yaml", "headers.yaml", "matches.yaml", "names.yaml", "redirects.yaml", "rewrites.yaml",
-        "service-names.yaml", "sticky-users.yaml", "timeouts-and-retries.yaml",
+        "feature-branches.yaml", "grpc.yaml", "headers.yaml", "matches.yaml", "mutual-tls.yaml", "names.yaml",
+        "passthrough.yaml", "redirects.yaml", "rewrites.yaml", "service-names.yaml", "sticky-users.yaml", "tcp.yaml",
+        "timeouts-and-retries.yaml", "tls.yaml", "upstream-tls.yaml", "websocket.yaml",
     ]
 
     /// An example's text with its backends' ports exchanged for the origins'.
     static func text(_ name: String, _ ports: [Int]) throws -> String {
         var text = try String(contentsOfFile: directory + "/" + name, encoding: .utf8)
         for (index, port) in ports.enumerated() {
-            text = text.replacingOccurrences(of: "http: \(9081 + index)\n", with: "http: \(port)\n")
+            text = text.replacingOccurrences(of: ": \(9081 + index)\n", with: ": \(port)\n")
         }
         return text
     }
 
     static func text(_ name: String, _ backends: Backends) throws -> String { try text(name, backends.ports) }
 
-    /// Serves an example; its Gateway's port is mapped.
+    /// Serves an example, and files beside it; its Gateway's ports are mapped.
     static func server(
-        _ name: String, ports: [Int], edit: (String) -> String = { $0 },
-        configure: (inout ServerOptions) -> Void = { _ in }
+        _ name: String, ports: [Int], entries: [Int] = [8080], beside: [String: String] = [:],
+        edit: (String) -> String = { $0 }, configure: (inout ServerOptions) -> Void = { _ in }
     ) throws -> RunningServer {
         let directory = try TemporaryDirectory()
+        for (file, text) in beside { try directory.write(file, text) }
         try directory.write(name, edit(try text(name, ports)))
-        let server = try RunningServer.live(directory, ports: [8080], configure: configure)
+        let server = try RunningServer.live(directory, ports: entries, configure: configure)
         #expect(try server.status().problems.map(\.message) == [], "\(name) is free of mistakes")
         return server
     }

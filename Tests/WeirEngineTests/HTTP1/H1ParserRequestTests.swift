@@ -118,12 +118,17 @@ struct H1ParserRequestTests {
 
     @Test("Expectations, upgrades and gRPC are recognised")
     func flags() {
-        func head(_ lines: String) -> ParsedRequest? { accepted("POST / HTTP/1.1\r\nHost: h\r\n\(lines)\r\n") }
+        func head(_ lines: String, method: String = "POST") -> ParsedRequest? {
+            accepted("\(method) / HTTP/1.1\r\nHost: h\r\n\(lines)\r\n")
+        }
+        let asking = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
         #expect(head("")?.expectsContinue == false)
         #expect(head("Expect: 100-Continue\r\n")?.expectsContinue == true)
         #expect(head("Expect: 100-continue\r\n")?.lines.contains(Line("expect", "100-continue")) == true)
-        #expect(head("Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n")?.wantsUpgrade == true)
-        #expect(head("Upgrade: websocket\r\n")?.wantsUpgrade == false)
+        #expect(head(asking, method: "GET")?.wantsUpgrade == true)
+        #expect(head(asking)?.wantsUpgrade == false)
+        #expect(head("Content-Length: 1\r\n" + asking, method: "GET")?.wantsUpgrade == false)
+        #expect(head("Upgrade: websocket\r\n", method: "GET")?.wantsUpgrade == false)
         #expect(head("Connection: upgrade\r\n")?.wantsUpgrade == false)
         #expect(head("Upgrade: h2c\r\nConnection: upgrade\r\n")?.wantsUpgrade == false)
         for (type, expected) in [

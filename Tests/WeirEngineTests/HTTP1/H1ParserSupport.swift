@@ -38,7 +38,7 @@ struct ParsedRequest: Equatable {
     var authority: String
     var host: String
     var framing: BodyFraming
-    var minorVersion: UInt8
+    var version: HTTPVersion
     var keepAlive: Bool
     var expectsContinue: Bool
     var wantsUpgrade: Bool
@@ -54,7 +54,7 @@ struct ParsedRequest: Equatable {
         authority = text(head.authority)
         host = text(head.host)
         framing = head.framing
-        minorVersion = head.minorVersion
+        version = head.version
         keepAlive = head.keepAlive
         expectsContinue = head.expectsContinue
         wantsUpgrade = head.wantsUpgrade

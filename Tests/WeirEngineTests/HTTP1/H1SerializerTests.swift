@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import WeirEngine
@@ -54,6 +55,22 @@ struct H1SerializerTests {
                 + "x-four: 4\r\n\r\n")
         #expect(
             forwarded("GET http://real?q HTTP/1.1\r\nHost: other\r\n\r\n") == "GET /?q HTTP/1.1\r\nhost: real\r\n\r\n")
+    }
+
+    @Test("A WebSocket asked for over HTTP/2 gets a key, and one that has its key keeps it")
+    func webSocket() {
+        let asking = "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        var random = FastRandom(seed: 9)
+        let own = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        #expect(
+            forwarded(asking + own + "\r\n") { WebSocketKey.add(to: $0, &random) }
+                == "GET /chat HTTP/1.1\r\nhost: h\r\n\(own)connection: Upgrade\r\nupgrade: websocket\r\n\r\n")
+        let made = forwarded(asking + "\r\n") {
+            $0.version = .http2
+            WebSocketKey.add(to: $0, &random)
+        }
+        let key = made.split(separator: "\r\n").first { $0.hasPrefix("sec-websocket-key: ") }?.dropFirst(19) ?? ""
+        #expect(Data(base64Encoded: String(key))?.count == 16, "\(made)")
     }
 
     @Test("Blanks around values are written as one space in front")

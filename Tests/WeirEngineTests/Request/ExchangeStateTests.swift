@@ -203,4 +203,68 @@ import Testing
         _ = begun.responseBegan(last: false)
         #expect(begun.timedOut() == .cut(ProxyError(source: .upstream, cause: .timeout)))
     }
+
+    // MARK: Tunnels
+
+    @Test func aTunnelIsOverWhenBothSidesHaveEndedInAnyOrder() {
+        var random = FastRandom(seed: 7)
+        var reached: [String: Int] = [:]
+        for _ in 0..<50_000 {
+            var state = ExchangeState()
+            state.requestBegan(last: false, asksForTunnel: true)
+            state.routed(retries: 1)
+            var (up, down, finishes) = (0, 0, 0)
+            for _ in 0..<(1 + random.below(8)) {
+                let action: ExchangeState.Action
+                let wasOpen = state.tunnel == .open
+                switch random.below(8) {
+                case 0, 1: action = state.tunnelBegan()
+                case 2, 3:
+                    action = state.requestEnded()
+                    if action != .nothing { up += 1 }
+                    if action == .forward { #expect(wasOpen, "an end was sent on before the tunnel was open") }
+                case 4, 5:
+                    action = state.responseEnded()
+                    if action != .nothing { down += 1 }
+                case 6 where random.below(4) == 0: action = state.upstreamFailed(Self.failure)
+                case 7 where random.below(4) == 0: action = state.downstreamFailed()
+                default: continue
+                }
+                switch action {
+                case .forwardAndFinish(let cancels):
+                    finishes += 1
+                    #expect(!cancels && state.request == .complete && state.response == .complete)
+                case .cut, .drop, .reply: finishes += 1
+                case .nothing, .forward, .waitForRetry, .retry: break
+                }
+                if action != .nothing { reached["\(action)".prefix(8).description, default: 0] += 1 }
+            }
+            #expect(up <= 1 && down <= 1 && finishes == (state.isOver ? 1 : 0))
+        }
+        for action in ["forward", "forwardA", "cut(Weir", "drop", "reply(We"] {
+            #expect(reached[action, default: 0] > 300, "\(action) was hardly reached: \(reached)")
+        }
+    }
+
+    @Test func aRefusedTunnelIsARequestWithoutABody() {
+        var state = ExchangeState()
+        state.requestBegan(last: false, asksForTunnel: true)
+        #expect(!state.passesRequest)
+        #expect(state.responseBegan(last: true) == .forwardAndFinish(cancelUpstream: false))
+        #expect(state.requestEnded() == .nothing)
+    }
+
+    @Test func nothingIsTriedAgainBehindAnAgreement() {
+        var state = ExchangeState()
+        state.requestBegan(last: false, asksForTunnel: true)
+        state.routed(retries: 3)
+        #expect(state.tunnelBegan() == .forward && state.passesRequest && !state.keepsRequest)
+        #expect(state.upstreamFailed(Self.failure, isRetriable: true) == .cut(Self.failure))
+    }
+
+    @Test func nobodyIsGivenATunnelWhoHasNotAskedForOne() {
+        var state = ExchangeState()
+        state.requestBegan(last: true)
+        #expect(state.tunnelBegan() == .nothing && !state.tunnelIdled())
+    }
 }

@@ -20,9 +20,11 @@ import Testing
         let pool = try #require(cluster.pick(key: 0, &random)).takeUnretainedValue().pool
         // Connections whose request went away before they were established; the kernel accepts them all.
         let sink = Sink()
+        let head = RequestHead()
+        defer { head.free() }
         var leased: [Borrowed<ClientStream>] = []
         for _ in 0..<1030 {
-            leased.append(try #require(pool.lease(to: Borrowed(sink))))
+            leased.append(try #require(pool.lease(for: head, to: Borrowed(sink))))
         }
         for stream in leased { stream.cancel() }
         try gateway.run(until: "all are established") {

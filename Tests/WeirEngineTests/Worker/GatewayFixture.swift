@@ -78,7 +78,9 @@ final class GatewayFixture: Sendable {
         let hosts = [ListenerPlan.Host(pattern: "example.com", plan: plan)]
         return Snapshot(
             generation: generation, listeners: listeners.map { ListenerPlan(port: $0, bind: nil, hosts: hosts) },
-            clusters: [ClusterPlan(id: 0, spec: spec)], clusterCapacity: 1)
+            clusters: [
+                ClusterPlan(id: 0, spec: spec, tls: try spec.tls.map { try TLSClientContexts($0, workers: 1) })
+            ], clusterCapacity: 1)
     }
 
     /// Publishes and waits until every worker serves it.

@@ -66,8 +66,12 @@ final class MemoryServerConnection {
 
     init(worker: Worker) { self.worker = worker }
 
-    func open(stream id: Int, path: String, hasBody: Bool) -> MemoryServerStream {
+    /// `prepare` changes the head before it is told.
+    func open(
+        stream id: Int, path: String, hasBody: Bool, prepare: (RequestHead) -> Void = { _ in }
+    ) -> MemoryServerStream {
         let stream = MemoryServerStream(id: id, connection: self, path: path, hasBody: hasBody)
+        prepare(stream.requestHead)
         streams[id] = stream
         stream.begin()
         return stream
@@ -91,6 +95,8 @@ final class MemoryServerStream: ServerStream {
     private(set) var ended = false
     override var sentHeadBytes: Int { 0 }
     private(set) var wasReset = false
+    /// Of the answer.
+    private(set) var headers: [String: String] = [:]
 
     init(id: Int, connection: MemoryServerConnection, path: String, hasBody: Bool) {
         self.id = id
@@ -176,6 +182,10 @@ final class MemoryServerStream: ServerStream {
         switch consume event {
         case .response(let head, let last):
             connection.sent.append(.head(stream: id, status: head.status))
+            for field in head.block.lines where !field.removed {
+                headers[String(decoding: field.nameBytes, as: UTF8.self)] = String(
+                    decoding: field.valueBytes, as: UTF8.self)
+            }
             if last { sender.end() }
         case .body(let slice):
             sender.append(slice, connection.worker.loop.pool)
@@ -216,7 +226,7 @@ final class MemoryPool: ConnectionPool {
     /// Bytes the upstream takes before it has to be granted more.
     var initialCredit = Int.max
 
-    override func lease(to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
+    override func lease(for head: RequestHead, to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
         let stream = MemoryClientStream(id: streams.count, sink: sink, host: host, credit: initialCredit)
         streams.append(stream)
         return Borrowed(stream)
@@ -237,6 +247,8 @@ final class MemoryClientStream: ClientStream {
     /// What the upstream has read of the request's body.
     private(set) var received: [UInt8] = []
     private(set) var receivedTrailer: String?
+    private(set) var headers: [String: String] = [:]
+    override var carriesTrailers: Bool { true }
 
     init(id: Int, sink: Borrowed<MessageSink>, host: ServerHost, credit: Int) {
         self.id = id
@@ -267,6 +279,10 @@ final class MemoryClientStream: ClientStream {
         switch consume event {
         case .request(let head, let last):
             path = String(decoding: head.path, as: UTF8.self)
+            for field in head.block.lines where !field.removed {
+                headers[String(decoding: field.nameBytes, as: UTF8.self)] = String(
+                    decoding: field.valueBytes, as: UTF8.self)
+            }
             let index = head.block.firstIndex(of: .xForwardedFor)
             if index >= 0 { forwardedFor = String(decoding: head.block.fields[index].valueBytes, as: UTF8.self) }
             if last { sender.end() }
@@ -301,10 +317,11 @@ final class MemoryClientStream: ClientStream {
 
     // MARK: What the upstream answers
 
-    func answer(status: Int, last: Bool = false) {
+    func answer(status: Int, last: Bool = false, prepare: (ResponseHead) -> Void = { _ in }) {
         let head = host.takeResponseHead()
         head.status = status
         head.framing = last ? .none : .chunked
+        prepare(head)
         sink?.receive(fromUpstream: .response(head, last: last))
         host.recycle(head)
         if last { sink = nil }
@@ -317,7 +334,8 @@ final class MemoryClientStream: ClientStream {
 
     func answer(trailer name: StaticString, _ value: StaticString) {
         let trailers = Trailers()
-        trailers.block.append(.other, name, value: value)
+        trailers.block.append(
+            HeaderName.lookup(name.utf8Start, length: name.utf8CodeUnitCount), name, value: value)
         sink?.receive(fromUpstream: .trailers(trailers))
     }
 

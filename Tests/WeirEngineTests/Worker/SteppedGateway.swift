@@ -11,7 +11,7 @@ final class SteppedGateway {
 
     init(
         origins: [Int] = [], permits: ListenerPermits? = nil, configure: (inout ClusterSpec) -> Void = { _ in },
-        routing: (inout RouteSpec) -> Void = { _ in }
+        routing: (inout RouteSpec) -> Void = { _ in }, snapshot: ((Int) throws -> Snapshot)? = nil
     ) throws {
         worker = Worker(
             index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
@@ -19,9 +19,10 @@ final class SteppedGateway {
         guard let address = SocketAddress(numericHost: "127.0.0.1", port: 0) else { preconditionFailure("an address") }
         let socket = try Socket.listen(address, shared: false)
         port = Int(Socket.localAddress(socket).port)
-        let snapshot = try GatewayFixture.snapshot(
-            listeners: [port], origins: origins, configure: configure, routing: routing)
-        mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
+        let first =
+            try snapshot?(port)
+            ?? GatewayFixture.snapshot(listeners: [port], origins: origins, configure: configure, routing: routing)
+        mailbox.post(.adopt(first, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
         mailbox.post(.listen(socket: socket, slot: 0, permits: permits))
         worker.loop.tick(wait: true)
     }

@@ -143,23 +143,32 @@ extension CodeFixture {
             fires: "81", silent: "80"),
         CodeFixture(
             .unsupportedServer,
-            istio("Gateway", "gw", "servers: [{port: {number: 81, name: a, protocol: @}, hosts: [\"*\"]}]"),
-            fires: "TCP", silent: "HTTP"),
+            istio(
+                "Gateway", "gw",
+                "servers: [{port: {number: 81, name: a, protocol: TLS}, hosts: [\"*\"], tls: {mode: @}}]"),
+            fires: "AUTO_PASSTHROUGH", silent: "PASSTHROUGH"),
     ]
 
-    private static let key = "-----BEGIN PRIVATE KEY-----\\nMAA=\\n-----END PRIVATE KEY-----"
+    private static let key = [
+        "-----BEGIN PRIVATE KEY-----",
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgdNNQMpMUHsI9X8xi",
+        "tyzPrglhb6WwPfHrIipC0pP//hehRANCAASyNexayUx/9GeMZ3C8p9BcPPIKVqOB",
+        "BH+OzOklOYkQ9nKT7yZ5KMM5A+zAgD+i0Te0inbAXvLoa8ht4/TutzXO",
+        "-----END PRIVATE KEY-----",
+    ].joined(separator: "\\n")
 
-    /// Valid until 2126; made for this test, its key thrown away.
+    /// Valid until 2126; made for this test with its key, and trusted by nobody.
     private static let certificate = [
         "-----BEGIN CERTIFICATE-----",
-        "MIIBdTCCARugAwIBAgIUdgy0FcI3fYEJv1BgfEYBf5TcDUAwCgYIKoZIzj0EAwIw",
-        "DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjExNTM4MDFaGA8yMTI2MTAyODE1Mzgw",
-        "MVowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFBB",
-        "o+TzRC7BdbFgKGJ1A5WWeDcEw8F4SPD7D7aXq+lbPQXvQWtLy7XzuaBHHQfnuqlC",
-        "8sWPezKSx8VGIc9LQdmjUzBRMB0GA1UdDgQWBBTXu32lUh4jwvYmPHdg1FQ2aK0J",
-        "njAfBgNVHSMEGDAWgBTXu32lUh4jwvYmPHdg1FQ2aK0JnjAPBgNVHRMBAf8EBTAD",
-        "AQH/MAoGCCqGSM49BAMCA0gAMEUCIA9vl9v8EakJj1CiXIrBrpYFXw0C/KqNj3Oq",
-        "a5MV+6OaAiEA/33fkeQSuz6Yas6FsMD2DElRlUhnnsnypYR13nJYg8A=",
+        "MIIBqDCCAU2gAwIBAgIUbO7ZCcKyBRbiiu4q4luF+BYIsjMwCgYIKoZIzj0EAwIw",
+        "GjEYMBYGA1UEAwwPb25lLmV4YW1wbGUuY29tMCAXDTI2MTEyMTE5MDIwM1oYDzIx",
+        "MjYxMDI4MTkwMjAzWjAaMRgwFgYDVQQDDA9vbmUuZXhhbXBsZS5jb20wWTATBgcq",
+        "hkjOPQIBBggqhkjOPQMBBwNCAASyNexayUx/9GeMZ3C8p9BcPPIKVqOBBH+OzOkl",
+        "OYkQ9nKT7yZ5KMM5A+zAgD+i0Te0inbAXvLoa8ht4/TutzXOo28wbTAdBgNVHQ4E",
+        "FgQUTQFb0Yo5AakKR2Sk6IyX9oJ0CpIwHwYDVR0jBBgwFoAUTQFb0Yo5AakKR2Sk",
+        "6IyX9oJ0CpIwDwYDVR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgg9vbmUuZXhhbXBs",
+        "ZS5jb20wCgYIKoZIzj0EAwIDSQAwRgIhAO7WfWqKFXuu2QYCCNR3L/QcPELSxpFy",
+        "eBa4hnQ1yZI7AiEAn9KJW+bwI3ttzXRm4VVpnbuknOoisUd06pOJTryi2bQ=",
         "-----END CERTIFICATE-----",
     ].joined(separator: "\\n")
 

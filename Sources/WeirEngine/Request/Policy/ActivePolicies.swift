@@ -112,6 +112,8 @@ struct PolicyScene {
     var record: RequestRecord
     let endpoint: Borrowed<Endpoint>?
     let upstream: Borrowed<ClientStream>?
+    /// See `LogCapture.failureText`.
+    let failure: UnsafeRawBufferPointer
 
     /// Makes the values of a plan; `false` when they are too long.
     func read(
@@ -121,6 +123,8 @@ struct PolicyScene {
         var subject = LogSubject(
             record: record, peer: nil, local: nil, connectionID: downstream.connectionID, scheme: downstream.scheme,
             endedAt: worker.loop.now, wallOffset: worker.wallClockOffset(), head: request)
+        subject.layer = downstream.layer
+        subject.failure = failure
         if plan.namesConnection { (subject.peer, subject.local) = stream.addresses }
         subject.upstream = endpoint?.with { $0.pool.addressText }
         subject.clusterName = endpoint?.with { $0.pool.clusterName } ?? worker.clusterName(record.clusterID)

@@ -1,15 +1,22 @@
 import Glibc
 
-/// The request headers an edge gateway owns (Istio's gateway without trusted proxies; semantics 6.1).
+/// The request headers an edge gateway owns (Istio's gateway; semantics 6.1).
 enum ForwardedHeaders {
     /// Rewrites the head of a request on its way upstream: forwarding headers are ours, control headers are stripped.
-    static func prepare(_ head: RequestHead, downstream: DownstreamInfo, random: inout FastRandom) {
+    ///
+    /// `downstream` is the connection as it is; `trusted` what proxies say of the request's client, where they are trusted.
+    static func prepare(
+        _ head: RequestHead, downstream: DownstreamInfo, trusted: TrustedClient?, random: inout FastRandom
+    ) {
         let fields = head.block.fields
         var forwardedFor = ForwardedFor()
+        var hasProto = false
         for index in 0..<head.block.count {
             switch fields[index].token {
             case .xForwardedFor where !fields[index].removed:
                 forwardedFor.note(fields, index)
+            case .xForwardedProto where trusted != nil && fields[index].valueLength > 0:
+                hasProto = true
             case .xForwardedProto, .xRequestID, .xEnvoyExternalAddress, .xEnvoyAttemptCount, .xEnvoyControl,
                 .xForwardedClientCert:
                 fields[index].removed = true
@@ -20,12 +27,33 @@ enum ForwardedHeaders {
         let peer = head.block.reserve(SocketAddress.maxHostText)
         let peerLength = downstream.peer.writeHost(into: peer)
         forwardedFor.append(&head.block, peer, peerLength)
-        head.block.append(.xForwardedProto, "x-forwarded-proto", value: downstream.scheme == .https ? "https" : "http")
-        head.block.append(.xEnvoyExternalAddress, "x-envoy-external-address", peer, peerLength)
+        if !hasProto {
+            head.block.append(
+                .xForwardedProto, "x-forwarded-proto", value: downstream.scheme == .https ? "https" : "http")
+        }
+        if let client = trusted?.address {
+            let text = head.block.reserve(SocketAddress.maxHostText)
+            head.block.append(
+                .xEnvoyExternalAddress, "x-envoy-external-address", text, client.writeHost(into: text))
+        } else {
+            head.block.append(.xEnvoyExternalAddress, "x-envoy-external-address", peer, peerLength)
+        }
         let requestID = head.block.reserve(RequestID.length)
         RequestID.write(into: requestID, random: &random)
         head.block.append(.xRequestID, "x-request-id", requestID, RequestID.length)
         head.block.append(.xEnvoyAttemptCount, "x-envoy-attempt-count", value: "1")
+        if let tls = downstream.tls { tls._withUnsafeGuaranteedRef { addCertificate(of: $0, head) } }
+    }
+}
+
+extension ForwardedHeaders {
+    /// Describes the client's certificate, if it has shown one.
+    private static func addCertificate(of layer: TLSServerLayer, _ head: RequestHead) {
+        layer.clientCertificate.withUnsafeBytes { value in
+            guard !value.isEmpty else { return }
+            // Copied: what goes upstream may live longer than the client's connection.
+            head.block.append(.xForwardedClientCert, "x-forwarded-client-cert", copying: value)
+        }
     }
 }
 

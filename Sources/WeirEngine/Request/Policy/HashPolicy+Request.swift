@@ -11,7 +11,7 @@ extension HashPolicyPlan {
         case .target: return XXHash64.hash(UnsafeRawBufferPointer(head.target))
         case .scheme: return scheme(downstream.scheme)
         case .query: return parameter(head.query)
-        case .sourceAddress: return source(downstream.peer)
+        case .sourceAddress: return Self.hash(source: downstream.peer)
         case .cookie: return cookie(head.block)
         }
     }
@@ -26,7 +26,7 @@ extension HashPolicyPlan {
     }
 
     /// An address that is none, as of a unix socket's peer, is nothing to go by.
-    private func source(_ peer: EndpointAddress) -> UInt64? {
+    static func hash(source peer: EndpointAddress) -> UInt64? {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: SocketAddress.maxHostText) { room in
             let count = peer.writeHost(into: room.baseAddress!)
             return count == 0 ? nil : XXHash64.hash(UnsafeRawBufferPointer(start: room.baseAddress, count: count))

@@ -15,7 +15,9 @@ enum RouteSelection {
         _ routeName: inout UnsafeRawBufferPointer, _ policies: inout ActivePolicies, _ affinity: inout Affinity
     ) -> RouteSelection {
         var redirects = false
-        guard let listener = worker.listenerPlan(downstream.listener),
+        guard
+            let listener = downstream.tls == nil
+                ? worker.listenerPlan(downstream.listener) : worker.routes(downstream),
             let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority, &redirects) })
         else { return .noRoute }
         var query = RouteQuery(
@@ -24,7 +26,7 @@ enum RouteSelection {
             fieldCount: head.block.count)
         return host._withUnsafeGuaranteedRef { plan in
             let route = plan.next(after: -1, &query)
-            if redirects, !isChallenge(head, plan, route) { return .redirectToHTTPS }
+            if redirects, downstream.scheme == .http, !isChallenge(head, plan, route) { return .redirectToHTTPS }
             guard route >= 0 else { return .noRoute }
             routeName = plan.name(of: route)
             affinity.begin(plan.hashPolicies(of: route))

@@ -8,7 +8,7 @@ enum RequestTimeout {
     /// What a gRPC client asks for holds as far as the route allows it.
     static func effective(route milliseconds: UInt32, _ head: RequestHead) -> UInt64 {
         let allowed = UInt64(milliseconds)
-        guard head.isGRPC else { return allowed }
+        guard head.isGRPC || head.isGRPCWeb else { return allowed }
         let line = head.block.soleIndex("grpc-timeout")
         guard line >= 0 else { return allowed }
         let asked = Self.milliseconds(grpc: head.block.fields[line].valueBytes)

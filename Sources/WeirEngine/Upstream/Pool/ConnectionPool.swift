@@ -1,29 +1,34 @@
-import Glibc
-
-/// The connections of one worker to one endpoint: idle ones wait here, the most recently used on top.
+/// The connections of one worker to one endpoint.
 ///
-/// Owns every connection it opened until that connection ends. Loop thread only.
+/// Where every request may use every connection they are in one pool; otherwise each kind of them, by protocol and the name
+/// that is asked for, has its own. Loop thread only.
 ///
-/// Not final: a protocol that carries several requests on one connection leases streams in its own way.
+/// Not final: tests lease streams in memory.
 class ConnectionPool {
     /// Idle connections kept for one endpoint and worker; one that comes back beyond is closed.
     static let maxIdle = 1024
+    /// Pools without a connection that are kept for one endpoint and worker, for the sake of their TLS sessions.
+    static let maxEmptyPools = 64
 
     final let host: ServerHost
-    private(set) var address: EndpointAddress
+    final private(set) var address: EndpointAddress
     /// Timeouts, and the memory a unix path in `address` is borrowed from.
     private var plan: ClusterPlan
     /// The cluster's name for the access log; valid until a newer plan is adopted.
-    private(set) var clusterName: UnsafeRawBufferPointer
+    final private(set) var clusterName: UnsafeRawBufferPointer
     private var text: LogAddressText
     /// Why the kernel refused the last connection outright.
-    private(set) var openError: Int32 = 0
-    /// The most recently used last; kept alive by `all`.
-    private var idle: [Unmanaged<H1ClientConnection>] = []
-    /// Every live connection, in no order; keeps them alive.
-    private var all: [ObjectIdentifier: H1ClientConnection] = [:]
-    /// The endpoint is gone from the configuration: finish what runs, keep nothing.
-    private var isDraining = false
+    final private(set) var openError: Int32 = 0
+    /// Why TLS could not be agreed on last; empty when it was not that.
+    final private(set) var failureText: [UInt8] = []
+    /// The one pool of plain requests, which is in `pools`; `nil` where a request has to say what it wants.
+    private var only: Unmanaged<H1Pool>?
+    /// By `BoundPool.key`.
+    private var pools: [UInt64: BoundPool] = [:]
+    /// Of former settings, until their last connection has closed.
+    private var former: [BoundPool] = []
+    /// So that nobody outside can choose names whose keys collide.
+    private let seed: UInt64
 
     init(host: ServerHost, address: EndpointAddress, plan: ClusterPlan) {
         self.host = host
@@ -31,118 +36,148 @@ class ConnectionPool {
         self.plan = plan
         clusterName = plan.name
         text = LogAddressText(address)
-        idle.reserveCapacity(8)
+        seed = host.random.next()
+        makeOnly()
     }
 
     /// The endpoint's address for the access log; valid until a newer plan is adopted.
-    var addressText: LogAddress { text.address }
+    final var addressText: LogAddress { text.address }
+    final var transportPlan: TransportPlan { plan.transport }
+    final var transportProblem: [UInt8]? { plan.transportProblem }
+    final var http2: HTTP2Plan { plan.http2 }
+    final var connectTimeoutMilliseconds: Int { plan.connectTimeoutMilliseconds }
+    final var idleTimeoutMilliseconds: Int { plan.idleTimeoutMilliseconds }
+
+    private func makeOnly() {
+        guard plan.transport.isUniform, plan.transport.httpVersion == .http1, plan.transportProblem == nil else {
+            only = nil
+            return
+        }
+        let pool = H1Pool(self, key: 0, ConnectionBinding())
+        pools[0] = pool
+        only = Unmanaged.passUnretained(pool)
+    }
 
     /// A newer plan has the same endpoint: connections stay, timeouts change for what comes.
+    ///
+    /// Connections that are made otherwise from now on finish what they carry.
     func adopt(_ newer: ClusterPlan, _ address: EndpointAddress) {
         // That of a logical endpoint changes (see `ClusterSpec.logicalName`). The former plan holds the former path.
         if address != self.address { text = LogAddressText(address) }
         self.address = address
+        let isSame =
+            plan.transport.isInterchangeable(with: newer.transport) && plan.transportProblem == newer.transportProblem
         plan = newer
         clusterName = newer.name
+        guard !isSame else { return }
+        let outdated = pools.values
+        pools = [:]
+        for pool in outdated {
+            // Before it drains: it says when its last connection has gone.
+            former.append(pool)
+            pool.drain()
+            if pool.connectionCount == 0 { emptied(pool) }
+        }
+        makeOnly()
     }
 
-    var connectionCount: Int { all.count }
-    var idleCount: Int { idle.count }
+    var connectionCount: Int { reduce { $0.connectionCount } }
+    var idleCount: Int { reduce { $0.idleCount } }
 
-    /// A connection for one request: an idle one, or a new one that may still be connecting.
+    /// Kinds of connections that are told apart now.
+    var poolCount: Int { pools.count }
+
+    private func reduce(_ count: (BoundPool) -> Int) -> Int {
+        pools.values.reduce(0) { $0 + count($1) } + former.reduce(0) { $0 + count($1) }
+    }
+
+    // MARK: Leasing
+
+    /// A stream for one request, over a connection that may still be connecting.
     ///
     /// Fails when the kernel refuses outright (out of descriptors or ports, no route), or the worker has as many as it may.
-    func lease(to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
-        if let connection = idle.popLast() {
-            return connection._withUnsafeGuaranteedRef {
-                $0.poolIndex = -1
-                $0.lease(to: holder)
-                return Borrowed($0)
-            }
-        }
-        guard let connection = open() else { return nil }
-        connection.lease(to: holder)
-        return Borrowed(connection)
-    }
-
-    private func open() -> H1ClientConnection? {
-        guard host.hasRoomForUpstream() else {
-            host.overflowCount += 1
+    /// The head must stay as it is until the stream has sent it.
+    func lease(for head: RequestHead, to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
+        if let only { return only._withUnsafeGuaranteedRef { $0.lease(to: holder) } }
+        if let problem = plan.transportProblem {
+            openError = ProxyError.transportFailed
+            failureText = problem
             return nil
         }
-        host.connectCount += 1
-        let opened: (descriptor: Int32, established: Bool)
-        switch address.withSockAddr({ Socket.connect($0, $1) }) {
-        case .success(let socket): opened = socket
-        case .failure(let error):
-            openError = error.code
-            host.connectFailureCount += 1
-            return nil
+        let pool = pool(for: head, holder)
+        if let stream = pool.lease(for: head, to: holder) { return stream }
+        if pool.connectionCount == 0 { emptied(pool) }
+        return nil
+    }
+
+    private func pool(for head: RequestHead, _ holder: Borrowed<MessageSink>) -> BoundPool {
+        let transport = plan.transport
+        var binding = ConnectionBinding()
+        switch transport.httpVersion {
+        case .http1: break
+        case .http2: binding.isHTTP2 = true
+        case .asClient: binding.isHTTP2 = head.version == .http2
         }
-        let connection = H1ClientConnection(
-            host: host, pool: self, descriptor: opened.descriptor, established: opened.established,
-            connectMilliseconds: plan.connectTimeoutMilliseconds)
-        all[ObjectIdentifier(connection)] = connection
-        host.upstreamCount += 1
-        return connection
-    }
-
-    /// A request found its pooled connection closed before it took a byte; a fresh one takes over.
-    ///
-    /// `false` when none opens.
-    func replace(_ stale: H1ClientConnection, for holder: Borrowed<MessageSink>) -> Bool {
-        // The stale one is closed next: its place is free, and needed where there is but one.
-        host.upstreamCount -= 1
-        defer { host.upstreamCount += 1 }
-        guard let fresh = open() else { return false }
-        fresh.lease(to: holder)
-        stale.handOver(to: fresh)
-        holder.leaseMoved(to: Borrowed(fresh))
-        return true
-    }
-
-    /// A connection that can carry another request comes back.
-    func returned(_ connection: H1ClientConnection) {
-        guard !isDraining, idle.count < Self.maxIdle else { return connection.close() }
-        connection.poolIndex = idle.count
-        idle.append(Unmanaged.passUnretained(connection))
-        connection.park(milliseconds: plan.idleTimeoutMilliseconds)
-    }
-
-    /// A connection has closed.
-    func ended(_ connection: H1ClientConnection) {
-        let index = connection.poolIndex
-        if index >= 0 {
-            connection.poolIndex = -1
-            // Order matters little; the last one fills the gap.
-            if let last = idle.popLast(), last.toOpaque() != Unmanaged.passUnretained(connection).toOpaque() {
-                idle[index] = last
-                last._withUnsafeGuaranteedRef { $0.poolIndex = index }
-            }
+        var clientHash: UInt64 = 0
+        if transport.proxyHeader != nil {
+            let ends = holder.with { $0.proxiedEnds } ?? .unknown
+            binding.ends = ends
+            clientHash = ends.hash(seed: seed)
         }
-        all[ObjectIdentifier(connection)] = nil
-        host.upstreamCount -= 1
+        guard transport.namesRequests else { return pool(for: binding, hash: clientHash) }
+        return ServerNames.withRequested(head) { name in
+            binding.serverName = name
+            return pool(for: binding, hash: XXHash64.hash(name, seed: seed) ^ clientHash)
+        }
+    }
+
+    private func pool(for binding: ConnectionBinding, hash: UInt64) -> BoundPool {
+        var key = hash &* 2 &+ (binding.isHTTP2 ? 1 : 0)
+        // Two names of one hash: the second goes beside the first.
+        while let known = pools[key] {
+            if known.serves(binding) { return known }
+            key &+= 2
+        }
+        let made = binding.isHTTP2 ? H2Pool(self, key: key, binding) : H1Pool(self, key: key, binding)
+        pools[key] = made
+        return made
+    }
+
+    // MARK: For the pools
+
+    final func note(openError code: Int32) {
+        openError = code
+        failureText = []
+    }
+
+    final func note(failure text: [UInt8]) { failureText = text }
+
+    /// Whether one more connection may wait for a request beside these of its pool; all pools have equal shares.
+    final func hasRoomForIdle(beside count: Int) -> Bool {
+        count < (only == nil ? Self.maxIdle / max(pools.count, 1) : Self.maxIdle)
+    }
+
+    /// The last connection of a pool has closed.
+    final func emptied(_ pool: BoundPool) {
+        former.removeAll { $0 === pool }
+        // What one client alone may use is of no use to the next; other empty pools keep their TLS sessions.
+        guard pool.key != 0, pools[pool.key] === pool, pools.count > Self.maxEmptyPools || pool.ends != nil else {
+            return
+        }
+        host.loop.releaseLater(pool)
+        pools[pool.key] = nil
     }
 
     /// Closes one connection that waits for a request; `false` when none does.
-    func closeIdle() -> Bool {
-        guard let oldest = idle.first?.takeUnretainedValue() else { return false }
-        oldest.close()
-        return true
-    }
+    func closeIdle() -> Bool { pools.values.contains { $0.closeIdle() } }
 
     /// Closes what is idle; what is busy ends with its request.
     func drain() {
-        isDraining = true
-        while let connection = idle.popLast()?.takeUnretainedValue() {
-            connection.poolIndex = -1
-            connection.close()
-        }
+        for pool in Array(pools.values) { pool.drain() }
     }
 
     /// Closes every connection, busy ones too.
     func closeAll() {
-        drain()
-        for connection in all.values { connection.close() }
+        for pool in Array(pools.values) + former { pool.closeAll() }
     }
 }

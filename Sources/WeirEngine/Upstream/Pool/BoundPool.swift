@@ -1,0 +1,143 @@
+/// What connections are bound to: a request may use one only if it asks for the same.
+struct ConnectionBinding {
+    /// HTTP/2, as far as the cluster leaves the choice.
+    var isHTTP2 = false
+    /// The name asked for in TLS (SNI) and expected of the certificate, where that depends on the request.
+    var serverName = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Whom the endpoint is told of in a PROXY protocol header; `nil` where it is told of nobody.
+    var ends: ProxiedEnds?
+}
+
+/// The connections of one worker to one endpoint that are bound to the same things.
+///
+/// Loop thread only. Owned by the endpoint's pool, which it keeps while it has connections: they may outlast the
+/// endpoint's place in the configuration.
+class BoundPool {
+    /// How long a connection that one client alone may use waits for its next request.
+    static let boundIdleMilliseconds = 10_000
+
+    final let host: ServerHost
+    /// Outlives this; see `keep`.
+    final unowned(unsafe) let endpoint: ConnectionPool
+    /// Under which the endpoint's pool finds this one; 0 for the only one.
+    final let key: UInt64
+    /// What new connections are made with.
+    final let plan: TransportPlan
+    /// Lower case where it comes from a request.
+    final let serverName: [UInt8]
+    final let isHTTP2: Bool
+    /// The one client's connection whose requests these are for; `nil` = everybody's.
+    final let ends: ProxiedEnds?
+    private let sessions = TLSSessionSlot()
+    private var keeper: ConnectionPool?
+    /// Nothing is leased any more: finish what runs, keep nothing.
+    private(set) final var isDraining = false
+
+    init(_ endpoint: ConnectionPool, key: UInt64, _ binding: ConnectionBinding) {
+        host = endpoint.host
+        self.endpoint = endpoint
+        self.key = key
+        plan = endpoint.transportPlan
+        serverName = plan.tls?.spec.serverName.map { Array($0.utf8) } ?? Array(binding.serverName)
+        isHTTP2 = binding.isHTTP2
+        ends = binding.ends
+    }
+
+    /// How long a connection may wait for a request; 0 = for ever.
+    ///
+    /// The client that it is bound to may be gone, which nobody tells.
+    final var idleMilliseconds: Int {
+        let idle = endpoint.idleTimeoutMilliseconds
+        guard ends != nil else { return idle }
+        return idle == 0 ? Self.boundIdleMilliseconds : min(idle, Self.boundIdleMilliseconds)
+    }
+
+    /// Whether connections of these bindings are in here.
+    final func serves(_ binding: ConnectionBinding) -> Bool {
+        guard isHTTP2 == binding.isHTTP2, ends == binding.ends else { return false }
+        guard plan.namesRequests else { return true }
+        return serverName.withUnsafeBytes { $0.elementsEqual(binding.serverName) }
+    }
+
+    var connectionCount: Int { 0 }
+    var idleCount: Int { 0 }
+
+    /// See `ConnectionPool.lease`.
+    func lease(for head: RequestHead, to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? { nil }
+    /// Closes one connection that waits for a request; `false` when none does.
+    func closeIdle() -> Bool { false }
+    /// Closes what is idle; what is busy ends with its requests.
+    func drain() { isDraining = true }
+    /// Closes every connection, busy ones too.
+    func closeAll() {}
+
+    // MARK: For subclasses
+
+    /// Opens a socket to the endpoint; `nil` when the kernel refuses outright, or there are as many as there may be.
+    final func openSocket() -> (descriptor: Int32, isEstablished: Bool, transport: Transport)? {
+        guard host.hasRoomForUpstream() else {
+            host.overflowCount += 1
+            return nil
+        }
+        host.connectCount += 1
+        switch endpoint.address.withSockAddr({ Socket.connect($0, $1) }) {
+        case .success(let socket):
+            host.upstreamCount += 1
+            if keeper == nil { keeper = endpoint }
+            return (socket.descriptor, socket.established, transport)
+        case .failure(let error):
+            endpoint.note(openError: error.code)
+            host.connectFailureCount += 1
+            return nil
+        }
+    }
+
+    private var transport: Transport {
+        let tls = plan.tls.map { contexts in
+            TLSClientLayer(
+                contexts: contexts, worker: host.workerIndex, serverName: serverName,
+                offering: isHTTP2 ? "\u{2}h2" : "\u{8}http/1.1", sessions: sessions, loop: host.loop)
+        }
+        return plan.transport(over: tls, ends)
+    }
+
+    /// A connection has closed; `isEmpty`: it was the last one.
+    final func socketClosed(isEmpty: Bool) {
+        host.upstreamCount -= 1
+        guard isEmpty, let keeper else { return }
+        // The caller may still be using what only this reference keeps alive.
+        host.loop.releaseLater(keeper)
+        self.keeper = nil
+        keeper.emptied(self)
+    }
+
+    /// A connection could not be established.
+    final func failed(_ transport: Transport) {
+        host.connectFailureCount += 1
+        endpoint.note(failure: transport.failureText)
+    }
+}
+
+/// What the connections of a cluster are made with.
+struct TransportPlan {
+    let httpVersion: UpstreamProtocol
+    let tls: TLSClientContexts?
+    /// Every connection begins with a header that names its client.
+    var proxyHeader: ProxyHeaderVersion?
+
+    /// What a connection is good for depends on the request it was opened for.
+    var namesRequests: Bool { tls?.spec.namesRequests ?? false }
+    /// Every request may use every connection.
+    var isUniform: Bool { httpVersion != .asClient && !namesRequests && proxyHeader == nil }
+
+    /// Whether connections made with the one serve under the other as well.
+    func isInterchangeable(with other: TransportPlan) -> Bool {
+        httpVersion == other.httpVersion && tls?.spec == other.tls?.spec && proxyHeader == other.proxyHeader
+    }
+
+    /// What a new connection is made with: `layer`, behind the header where there is one.
+    func transport(over layer: TransportLayer?, _ ends: ProxiedEnds?) -> Transport {
+        if let proxyHeader { return .layered(ProxyHeaderSender(ends ?? .unknown, proxyHeader, next: layer)) }
+        return layer.map { .layered($0) } ?? .plain
+    }
+}
