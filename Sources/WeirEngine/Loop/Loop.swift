@@ -27,10 +27,13 @@ final class Loop {
     private var records: UnsafeMutablePointer<UInt8>?
     /// The time where a test holds it; 0 = the monotonic clock tells it.
     private var heldTime: UInt64 = 0
-    /// Connections with something to write, flushed when the tick ends or enough have gathered.
+    /// Connections with something to write, flushed when the tick ends or enough have gathered; linked through
+    /// `nextDirty`.
     ///
     /// One that closes meanwhile is let go at the end of the tick, after this list was gone through.
-    private var dirty: [Unmanaged<Connection>] = []
+    private var firstDirty: Unmanaged<Connection>?
+    private var lastDirty: Unmanaged<Connection>?
+    private var dirtyCount = 0
     /// Closed objects that a caller up the stack may still be using; let go between ticks.
     private var graveyard: [AnyObject] = []
     /// Connections that end on their own: their last bytes are going out, nobody else owns them.
@@ -43,7 +46,6 @@ final class Loop {
         guard let base = event_base_new_with_config(config) else { fatalError("no event loop: epoll is unavailable") }
         event_config_free(config)
         self.base = base
-        dirty.reserveCapacity(64)
         graveyard.reserveCapacity(64)
     }
 
@@ -89,24 +91,29 @@ final class Loop {
     /// One wake-up; with `wait: false` only what is ready now.
     func tick(wait: Bool) {
         nowIsStale = true
-        event_base_loop(base, wait && dirty.isEmpty ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK)
+        event_base_loop(base, wait && dirtyCount == 0 ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK)
         flushDirty()
         // What waits for the next tick's flush may be in here.
-        if !graveyard.isEmpty, dirty.isEmpty { graveyard.removeAll(keepingCapacity: true) }
+        if !graveyard.isEmpty, dirtyCount == 0 { graveyard.removeAll(keepingCapacity: true) }
     }
 
     func stop() { running = false }
 
     // MARK: Deferred work
 
-    func flushLater(_ connection: Connection) { dirty.append(Unmanaged.passUnretained(connection)) }
+    func flushLater(_ connection: Connection) {
+        let added = Unmanaged.passUnretained(connection)
+        if let lastDirty { lastDirty._withUnsafeGuaranteedRef { $0.nextDirty = added } } else { firstDirty = added }
+        lastDirty = added
+        dirtyCount += 1
+    }
 
     /// Called at the end of a read: writes out what is queued once so many connections wait.
     ///
     /// Writes of one tick go out together at its end, which keeps the processor's caches on one kind of work at a time; the
     /// limit keeps the first of them from waiting for a long tick.
     func flushBatch() {
-        if dirty.count >= Self.flushBatchConnections { flushDirty() }
+        if dirtyCount >= Self.flushBatchConnections { flushDirty() }
     }
 
     /// Writes out what is queued.
@@ -114,13 +121,15 @@ final class Loop {
     /// A flush can queue more: a drained connection resumes its peer. That is left to the next call, and a tick that ends
     /// with something left does not wait, so that one fast reader cannot keep the others from their turn.
     func flushDirty() {
-        let count = dirty.count
-        guard count > 0 else { return }
-        for index in 0..<count { dirty[index]._withUnsafeGuaranteedRef { $0.flushNow() } }
-        if dirty.count == count {
-            dirty.removeAll(keepingCapacity: true)
-        } else {
-            dirty.removeFirst(count)
+        for _ in 0..<dirtyCount {
+            guard let first = firstDirty else { return }
+            first._withUnsafeGuaranteedRef { connection in
+                firstDirty = connection.nextDirty
+                connection.nextDirty = nil
+                if firstDirty == nil { lastDirty = nil }
+                dirtyCount -= 1
+                connection.flushNow()
+            }
         }
     }
 

@@ -44,6 +44,8 @@ class Connection: LoopSource {
     private var phase: Phase
     private var out = BufferChain()
     private var flushScheduled = false
+    /// Behind this one in the loop's list of connections to flush.
+    final var nextDirty: Unmanaged<Connection>?
     /// The handler adds to the queue when it is flushed.
     private var asksForOutput = false
     private var wasCongested = false

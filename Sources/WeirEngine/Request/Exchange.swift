@@ -393,7 +393,7 @@ final class Exchange: MessageSink {
         self.upstream = nil
         letEndpointGo()
         unpin()
-        web = nil
+        if web != nil { web = nil }
         tries.end(worker)
         if cancelUpstream { upstream?.cancel() }
         if trustedClient != nil { stream?.with { $0.trustedClient = nil } }

@@ -17,8 +17,9 @@ class BoundPool {
     static let boundIdleMilliseconds = 10_000
 
     final let host: ServerHost
-    /// Outlives this; see `keep`.
-    final unowned(unsafe) let endpoint: ConnectionPool
+    /// Outlives this; see `keeper`.
+    private let owner: Unmanaged<ConnectionPool>
+    final var endpoint: ConnectionPool { owner._withUnsafeGuaranteedRef { $0 } }
     /// Under which the endpoint's pool finds this one; 0 for the only one.
     final let key: UInt64
     /// What new connections are made with.
@@ -35,7 +36,7 @@ class BoundPool {
 
     init(_ endpoint: ConnectionPool, key: UInt64, _ binding: ConnectionBinding) {
         host = endpoint.host
-        self.endpoint = endpoint
+        owner = Unmanaged.passUnretained(endpoint)
         self.key = key
         plan = endpoint.transportPlan
         serverName = plan.tls?.spec.serverName.map { Array($0.utf8) } ?? Array(binding.serverName)
@@ -47,9 +48,14 @@ class BoundPool {
     ///
     /// The client that it is bound to may be gone, which nobody tells.
     final var idleMilliseconds: Int {
-        let idle = endpoint.idleTimeoutMilliseconds
+        let idle = owner._withUnsafeGuaranteedRef { $0.idleTimeoutMilliseconds }
         guard ends != nil else { return idle }
         return idle == 0 ? Self.boundIdleMilliseconds : min(idle, Self.boundIdleMilliseconds)
+    }
+
+    /// Whether one more connection may wait for a request beside so many.
+    final func hasRoomForIdle(beside count: Int) -> Bool {
+        !isDraining && owner._withUnsafeGuaranteedRef { $0.hasRoomForIdle(beside: count) }
     }
 
     /// Whether connections of these bindings are in here.

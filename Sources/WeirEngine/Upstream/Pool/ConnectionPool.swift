@@ -17,6 +17,8 @@ class ConnectionPool {
     /// The cluster's name for the access log; valid until a newer plan is adopted.
     final private(set) var clusterName: UnsafeRawBufferPointer
     private var text: LogAddressText
+    /// How long a connection waits for its next request; 0 = for ever. Here, as each request asks for it.
+    final private(set) var idleTimeoutMilliseconds: Int
     /// Why the kernel refused the last connection outright.
     final private(set) var openError: Int32 = 0
     /// Why TLS could not be agreed on last; empty when it was not that.
@@ -35,6 +37,7 @@ class ConnectionPool {
         self.address = address
         self.plan = plan
         clusterName = plan.name
+        idleTimeoutMilliseconds = plan.idleTimeoutMilliseconds
         text = LogAddressText(address)
         seed = host.random.next()
         makeOnly()
@@ -46,7 +49,6 @@ class ConnectionPool {
     final var transportProblem: [UInt8]? { plan.transportProblem }
     final var http2: HTTP2Plan { plan.http2 }
     final var connectTimeoutMilliseconds: Int { plan.connectTimeoutMilliseconds }
-    final var idleTimeoutMilliseconds: Int { plan.idleTimeoutMilliseconds }
 
     private func makeOnly() {
         guard plan.transport.isUniform, plan.transport.httpVersion == .http1, plan.transportProblem == nil else {
@@ -69,6 +71,7 @@ class ConnectionPool {
             plan.transport.isInterchangeable(with: newer.transport) && plan.transportProblem == newer.transportProblem
         plan = newer
         clusterName = newer.name
+        idleTimeoutMilliseconds = newer.idleTimeoutMilliseconds
         guard !isSame else { return }
         let outdated = pools.values
         pools = [:]

@@ -58,7 +58,7 @@ final class H1Pool: BoundPool {
 
     /// A connection that can carry another request comes back.
     func returned(_ connection: H1ClientConnection) {
-        guard !isDraining, endpoint.hasRoomForIdle(beside: idle.count) else { return connection.close() }
+        guard hasRoomForIdle(beside: idle.count) else { return connection.close() }
         connection.poolIndex = idle.count
         idle.append(Unmanaged.passUnretained(connection))
         connection.park(milliseconds: idleMilliseconds)
