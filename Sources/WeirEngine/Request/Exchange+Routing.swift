@@ -1,0 +1,49 @@
+/// Where a request goes, and as what.
+extension Exchange {
+    func route(_ head: RequestHead, last: Bool) {
+        guard let stream else { return }
+        guard let pinned = worker.pinCurrent() else {
+            prepare(head, stream)
+            return answer(.noRoute)
+        }
+        self.pinned = pinned
+        var routeName = UnsafeRawBufferPointer(start: nil, count: 0)
+        let selection = RouteSelection.select(
+            head, stream.downstream, pinned, worker, &routeName, &policies, &affinity)
+        captureRoute(routeName)
+        // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
+        prepare(head, stream)
+        if head.wantsOtherProtocol { return answer(.upgradeRefused) }
+        if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
+        switch selection {
+        case .redirectToHTTPS: answer(.redirectToHTTPS)
+        case .noRoute: answer(worker.isMisdirected(head, stream.downstream) ? .misdirected : .noRoute)
+        case .noCluster: answer(.noCluster)
+        case .cluster(let cluster, let route):
+            if policies.isActive, !change(head, for: cluster) { return answer(.requestTooLarge) }
+            tries.begin(route, head)
+            state.routed(retries: route.pointee.retry.retries)
+            if last || head.wantsUpgrade { tries.requestEnded(self, loop) }
+            sentAt = loop.now
+            // Kept by the worker until the next generation, which no wake-up brings before this returns.
+            cluster._withUnsafeGuaranteedRef { cluster in
+                record.clusterID = cluster.id
+                let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
+                _ = send(head, last: last, to: cluster.pick(key: key, &worker.random))
+            }
+        }
+    }
+
+    /// Makes the lines of a request the gateway's own, those that name the client among them.
+    func prepare(_ head: RequestHead, _ stream: Borrowed<ServerStream>) {
+        ForwardedHeaders.prepare(
+            head, downstream: stream.with { $0.downstream }, trusted: trustedClient, random: &worker.random)
+    }
+
+    /// Changes the request as the route says; `false` when that cannot be sent.
+    func change(_ head: RequestHead, for cluster: Unmanaged<Cluster>) -> Bool {
+        record.clusterID = cluster._withUnsafeGuaranteedRef { $0.id }
+        guard let scene else { return false }
+        return policies.prepare(head, scene)
+    }
+}
