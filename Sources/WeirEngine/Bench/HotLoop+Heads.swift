@@ -75,7 +75,7 @@ extension HotLoop {
 
     private static func forwardRequest(_ name: String, _ text: String) -> HotLoop {
         let (received, room, head) = (pinnedBytes(text), pinnedBytes(text), RequestHead())
-        let downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .http)
+        let downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .http).placed()
         let out = UnsafeMutablePointer<UInt8>.allocate(capacity: 4096)
         return HotLoop(name: name) { repetitions in
             var sum: UInt64 = 0
@@ -83,7 +83,7 @@ extension HotLoop {
             var random = FastRandom(seed: 1)
             for _ in 0..<repetitions {
                 parse(received, room, &parser, head)
-                ForwardedHeaders.prepare(head, downstream: downstream, random: &random)
+                ForwardedHeaders.prepare(head, downstream: downstream, trusted: nil, random: &random)
                 precondition(H1Serializer.requestBound(head) <= 4096, "no room for the head")
                 sum &+= UInt64(H1Serializer.writeRequest(head, into: out))
                 head.reset()
@@ -97,8 +97,9 @@ extension HotLoop {
         var parser = H1Parser()
         parse(received, room, &parser, head)
         var random = FastRandom(seed: 1)
-        ForwardedHeaders.prepare(
-            head, downstream: DownstreamInfo(peer: peer, listener: 0, scheme: .http), random: &random)
+        let downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .http).placed()
+        ForwardedHeaders.prepare(head, downstream: downstream, trusted: nil, random: &random)
+        downstream.deallocate()
         let out = UnsafeMutablePointer<UInt8>.allocate(capacity: H1Serializer.requestBound(head))
         return HotLoop(name: name) { repetitions in
             var sum: UInt64 = 0

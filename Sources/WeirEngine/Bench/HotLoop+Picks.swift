@@ -60,7 +60,7 @@ extension HotLoop {
         guard let peer = SocketAddress(numericHost: "192.0.2.10", port: 40_000) else {
             preconditionFailure("an address was not understood")
         }
-        let downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .http)
+        let downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .http).placed()
         let list = HotLoopPolicies(table)
         return HotLoop(name: name) { repetitions in
             var sum: UInt64 = 0

@@ -76,7 +76,8 @@ class ServerStream: MessageStream {
     ///
     /// Its exchange keeps it.
     final var trustedClient: Unmanaged<TrustedClient>?
-    var downstream: DownstreamInfo { isAbstract() }
+    /// What the client's connection is, which its codec keeps for as long as the connection; set before an exchange begins.
+    final var connectionInfo: UnsafePointer<DownstreamInfo>?
     /// The request's head, valid until the exchange has ended.
     var requestHead: RequestHead { isAbstract() }
     /// Bytes the current answer's head took on the wire; 0 before it was sent.
@@ -117,18 +118,23 @@ extension Borrowed where Object: MessageStream {
 }
 
 extension Borrowed where Object: ServerStream {
-    /// With the request's client where proxies are trusted to name it.
-    var downstream: DownstreamInfo {
+    /// What the client's connection is.
+    var connectionInfo: UnsafePointer<DownstreamInfo> {
         with { stream in
-            var downstream = stream.downstream
-            if let trusted = stream.trustedClient { trusted._withUnsafeGuaranteedRef { $0.correct(&downstream) } }
-            return downstream
+            guard let info = stream.connectionInfo else { preconditionFailure("a stream without a connection") }
+            return info
         }
+    }
+    /// The same with the request's client where proxies are trusted to name it; valid until it is asked for again.
+    var downstream: UnsafePointer<DownstreamInfo> {
+        let info = connectionInfo
+        guard let trusted = with({ $0.trustedClient }) else { return info }
+        return trusted._withUnsafeGuaranteedRef { $0.corrected(info) }
     }
     /// The connection's two ends, whoever the request is from.
     var proxiedEnds: ProxiedEnds? {
         with { stream in
-            stream.ownAddress.map { ProxiedEnds(client: stream.downstream.peer, own: $0) }
+            stream.ownAddress.map { ProxiedEnds(client: connectionInfo.pointee.peer, own: $0) }
         }
     }
     var requestHead: RequestHead { with { $0.requestHead } }
@@ -201,5 +207,12 @@ struct DownstreamInfo {
         self.peer = EndpointAddress(peer) ?? EndpointAddress(.ipv4(0), port: 0)
         self.listener = listener
         self.scheme = scheme
+    }
+
+    /// A copy in memory of its own, which whoever asks for it deallocates: requests look at it there.
+    func placed() -> UnsafePointer<DownstreamInfo> {
+        let place = UnsafeMutablePointer<DownstreamInfo>.allocate(capacity: 1)
+        place.initialize(to: self)
+        return UnsafePointer(place)
     }
 }

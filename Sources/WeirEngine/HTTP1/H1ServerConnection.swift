@@ -34,8 +34,8 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     let host: ServerHost
     let connection: HandledConnection<H1ServerConnection>
-    let client: DownstreamInfo
-    override var downstream: DownstreamInfo { client }
+    private let info: UnsafePointer<DownstreamInfo>
+    var downstream: DownstreamInfo { info.pointee }
     /// Borrowed from the host while a request is under way: an idle connection holds none.
     private var currentHead: RequestHead?
     private var parser: H1Parser
@@ -61,15 +61,18 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     init(host: ServerHost, connection: HandledConnection<H1ServerConnection>, downstream: DownstreamInfo) {
         self.host = host
         self.connection = connection
-        client = downstream
+        info = downstream.placed()
         isDrained = host.isDraining
         parser = H1Parser(scheme: downstream.scheme, acceptsHTTP10: host.acceptsHTTP10)
         super.init()
+        connectionInfo = info
         host.opened(self)
         connection.setHandler(self)
         connection.startReading()
         connection.setDeadline(afterMilliseconds: host.idleMilliseconds)
     }
+
+    deinit { info.deallocate() }
 
     // MARK: From the connection
 
@@ -337,7 +340,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
 
     override var ownAddress: EndpointAddress? { EndpointAddress(connection.localAddress) }
     override var addresses: (client: LogAddress?, own: LogAddress?) {
-        (connection.peerText(client.peer), connection.localText)
+        (connection.peerText(info.pointee.peer), connection.localText)
     }
 
     override var isCongested: Bool {

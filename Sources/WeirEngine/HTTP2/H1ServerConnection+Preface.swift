@@ -16,7 +16,7 @@ extension H1ServerConnection {
         host.loop.releaseLater(self)
         giveHeadBack()
         let socket = HandledConnection<H2ServerConnection>(loop: host.loop, adopting: connection.release())
-        var downstream = client
+        var downstream = downstream
         // Borrowed from the connection that goes.
         if downstream.local != nil { downstream.local = socket.localText }
         if downstream.remote != nil { downstream.remote = socket.peerText(downstream.peer) }

@@ -1,7 +1,9 @@
 /// A client's HTTP/2 connection: many requests at once, each a stream of its own (RFC 9113).
 final class H2ServerConnection: H2Session, ConnectionHandler, DrainableConnection {
     let host: ServerHost
-    let downstream: DownstreamInfo
+    /// For its streams.
+    let info: UnsafePointer<DownstreamInfo>
+    var downstream: DownstreamInfo { info.pointee }
     private let connection: HandledConnection<H2ServerConnection>
     /// Where the head being read is kept.
     var store = H2FieldStore()
@@ -34,7 +36,7 @@ final class H2ServerConnection: H2Session, ConnectionHandler, DrainableConnectio
     ) {
         self.host = host
         self.connection = connection
-        self.downstream = downstream
+        info = downstream.placed()
         let now = host.loop.now
         wasted = H2Allowance(
             atOnce: H2ServerLimits.wastedStreams, perSecond: H2ServerLimits.wastedStreamsPerSecond, now: now)
@@ -47,6 +49,8 @@ final class H2ServerConnection: H2Session, ConnectionHandler, DrainableConnectio
         connection.startReading()
         if host.isDraining { drain() }
     }
+
+    deinit { info.deallocate() }
 
     var ownAddress: EndpointAddress? { EndpointAddress(connection.localAddress) }
 

@@ -55,6 +55,7 @@ final class H2ServerStream: ServerStream {
     func begin(_ id: Int32, on connection: H2ServerConnection) {
         wire.begin(id)
         self.connection = Borrowed(connection)
+        connectionInfo = connection.info
         head = connection.host.takeRequestHead()
         reader = H2RequestReader()
         answer = .awaited
@@ -157,11 +158,6 @@ final class H2ServerStream: ServerStream {
     }
 
     // MARK: ServerStream
-
-    override var downstream: DownstreamInfo {
-        guard let connection else { preconditionFailure("a stream without a connection") }
-        return connection.with { $0.downstream }
-    }
 
     override var requestHead: RequestHead {
         guard let head else { preconditionFailure("a head is asked for outside a request") }

@@ -14,7 +14,7 @@ extension Exchange {
     func report() {
         guard !isReported, let stream else { return }
         isReported = true
-        worker.requestEnded(record, stream.requestHead, stream.downstream, endpoint, capture)
+        worker.requestEnded(record, stream, endpoint, capture)
     }
 
     func captureRoute(_ name: UnsafeRawBufferPointer) {

@@ -2,6 +2,7 @@
 extension Exchange {
     func route(_ head: RequestHead, last: Bool) {
         guard let stream else { return }
+        let downstream = stream.downstream
         guard let pinned = worker.pinCurrent() else {
             prepare(head, stream)
             return answer(.noRoute)
@@ -9,7 +10,7 @@ extension Exchange {
         self.pinned = pinned
         var routeName = UnsafeRawBufferPointer(start: nil, count: 0)
         let selection = RouteSelection.select(
-            head, stream.downstream, pinned, worker, &routeName, &policies, &affinity)
+            head, downstream, pinned, worker, &routeName, &policies, &affinity)
         captureRoute(routeName)
         // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
         prepare(head, stream)
@@ -17,7 +18,7 @@ extension Exchange {
         if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
         switch selection {
         case .redirectToHTTPS: answer(.redirectToHTTPS)
-        case .noRoute: answer(worker.isMisdirected(head, stream.downstream) ? .misdirected : .noRoute)
+        case .noRoute: answer(worker.isMisdirected(head, on: downstream.pointee.tls) ? .misdirected : .noRoute)
         case .noCluster: answer(.noCluster)
         case .cluster(let cluster, let route):
             if policies.isActive, !change(head, for: cluster) { return answer(.requestTooLarge) }
@@ -37,7 +38,7 @@ extension Exchange {
     /// Makes the lines of a request the gateway's own, those that name the client among them.
     func prepare(_ head: RequestHead, _ stream: Borrowed<ServerStream>) {
         ForwardedHeaders.prepare(
-            head, downstream: stream.with { $0.downstream }, trusted: trustedClient, random: &worker.random)
+            head, downstream: stream.connectionInfo, trusted: trustedClient, random: &worker.random)
     }
 
     /// Changes the request as the route says; `false` when that cannot be sent.

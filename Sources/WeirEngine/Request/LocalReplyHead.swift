@@ -6,7 +6,7 @@ extension LocalReply {
     ) {
         let request = scene.stream.requestHead
         head.status = status
-        writeOwnLines(head, request, scene.stream.downstream.scheme)
+        writeOwnLines(head, request, scene.stream.downstream.pointee.scheme)
         guard !isPreflight else {
             return Self.fill(head, status: status, body: body, host: scene.worker)
         }

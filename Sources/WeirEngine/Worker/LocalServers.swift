@@ -266,7 +266,8 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     }
 
     override func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
-        let exchange = LocalExchange(host: self, stream: stream, handler: handlers[stream.downstream.listener])
+        let slot = stream.connectionInfo.pointee.listener
+        let exchange = LocalExchange(host: self, stream: stream, handler: handlers[slot])
         exchanges[ObjectIdentifier(exchange)] = exchange
         return Borrowed(exchange)
     }

@@ -6,14 +6,14 @@ extension Worker {
     }
 
     /// The routes of the server that a TLS connection was opened to, as this configuration has it; `nil` once it is gone.
-    func routes(_ downstream: DownstreamInfo) -> Unmanaged<ListenerPlan>? {
-        downstream.tls?._withUnsafeGuaranteedRef { $0.routes(self) }
+    func routes(of tls: Unmanaged<TLSServerLayer>?) -> Unmanaged<ListenerPlan>? {
+        tls?._withUnsafeGuaranteedRef { $0.routes(self) }
     }
 
     /// Whether a host that is not served on an HTTP/2 connection may be on one that is opened for it: clients use a
     /// connection for what its certificate is for, and learn by 421 that this is not (RFC 9110 section 15.5.20).
-    func isMisdirected(_ head: RequestHead, _ downstream: DownstreamInfo) -> Bool {
-        guard let tls = downstream.tls, head.version == .http2 else { return false }
+    func isMisdirected(_ head: RequestHead, on tls: Unmanaged<TLSServerLayer>?) -> Bool {
+        guard let tls, head.version == .http2 else { return false }
         return !tls._withUnsafeGuaranteedRef { $0.covers(head.authority) }
     }
 
@@ -21,7 +21,7 @@ extension Worker {
     func leaveLostServers() {
         guard tlsHandshakes > 0 else { return }
         // A stream has found its way when it began.
-        drain { $0.downstream.tls != nil && !($0 is StreamConnection) && routes($0.downstream) == nil }
+        drain { $0.downstream.tls != nil && !($0 is StreamConnection) && routes(of: $0.downstream.tls) == nil }
     }
 
     func speaksTLS(_ slot: Int) -> Bool {

@@ -259,11 +259,12 @@ class Worker: ServerHost, AcceptorOwner {
     ///
     /// Everything passed is borrowed.
     func requestEnded(
-        _ record: RequestRecord, _ head: RequestHead, _ downstream: DownstreamInfo,
-        _ endpoint: Borrowed<Endpoint>?, _ capture: borrowing LogCapture
+        _ record: RequestRecord, _ stream: Borrowed<ServerStream>, _ endpoint: Borrowed<Endpoint>?,
+        _ capture: borrowing LogCapture
     ) {
         metrics.count(record, now: loop.now)
-        logRequest(record, head, downstream, endpoint, capture)
+        guard accessLogger != nil else { return }
+        logRequest(record, stream.requestHead, stream.downstream, endpoint, capture)
     }
 
     /// Where a connection is counted whose bytes pass through; valid as long as the worker.
@@ -274,7 +275,7 @@ class Worker: ServerHost, AcceptorOwner {
         _ record: RequestRecord, _ downstream: DownstreamInfo, _ endpoint: Borrowed<Endpoint>?,
         _ capture: borrowing LogCapture
     ) {
-        logRequest(record, nil, downstream, endpoint, capture)
+        withUnsafePointer(to: downstream) { logRequest(record, nil, $0, endpoint, capture) }
     }
 
     override func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {
@@ -282,21 +283,21 @@ class Worker: ServerHost, AcceptorOwner {
         record.responseHeadBytes = UInt64(headBytes)
         record.responseBodyBytes = UInt64(bodyBytes)
         metrics.count(record, now: loop.now)
-        logRequest(record, nil, downstream, nil, LogCapture())
+        withUnsafePointer(to: downstream) { logRequest(record, nil, $0, nil, LogCapture()) }
     }
 
     private func logRequest(
-        _ record: RequestRecord, _ head: RequestHead?, _ downstream: DownstreamInfo,
+        _ record: RequestRecord, _ head: RequestHead?, _ downstream: UnsafePointer<DownstreamInfo>,
         _ endpoint: Borrowed<Endpoint>?, _ capture: borrowing LogCapture
     ) {
         guard let accessLogger else { return }
         var subject = LogSubject(
-            record: record, peer: downstream.remote, local: downstream.local,
-            connectionID: downstream.connectionID, scheme: downstream.scheme, endedAt: loop.now,
+            record: record, peer: downstream.pointee.remote, local: downstream.pointee.local,
+            connectionID: downstream.pointee.connectionID, scheme: downstream.pointee.scheme, endedAt: loop.now,
             wallOffset: wallClockOffset(), head: head)
-        subject.layer = downstream.layer
+        subject.layer = downstream.pointee.layer
         subject.failure = capture.failureText
-        subject.direct = downstream.direct
+        subject.direct = downstream.pointee.direct
         if let endpoint {
             subject.upstream = endpoint.with { $0.pool.addressText }
             subject.clusterName = endpoint.with { $0.pool.clusterName }

@@ -20,7 +20,8 @@ import Testing
             guard parser.parseRequest(room.baseAddress!, count: count, into: head) == .complete(consumed: count),
                 let peer = SocketAddress(numericHost: peer, port: 5_000)
             else { return nil }
-            return .some(table[0][0].hash(head, DownstreamInfo(peer: peer, listener: 0, scheme: .http)))
+            var downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .http)
+            return .some(table[0][0].hash(head, &downstream))
         }
         return try #require(result)
     }
@@ -91,7 +92,8 @@ import Testing
         head.block.append(.other, "x-user", value: "a")
         head.block.fields[0].removed = true
         let peer = try #require(SocketAddress(numericHost: "192.0.2.7", port: 1))
-        #expect(table[0][0].hash(head, DownstreamInfo(peer: peer, listener: 0, scheme: .http)) == nil)
+        var downstream = DownstreamInfo(peer: peer, listener: 0, scheme: .http)
+        #expect(table[0][0].hash(head, &downstream) == nil)
     }
 
     @Test func aRouteHasUpTo32Policies() {

@@ -85,8 +85,7 @@ final class MemoryServerStream: ServerStream {
     private let connection: MemoryServerConnection
     private let head: RequestHead
     override var requestHead: RequestHead { head }
-    private let client: DownstreamInfo
-    override var downstream: DownstreamInfo { client }
+    private let client: UnsafePointer<DownstreamInfo>
     private var sink: Borrowed<MessageSink>?
     private var sender: MemorySender
     private var wasCongested = false
@@ -105,10 +104,13 @@ final class MemoryServerStream: ServerStream {
         sender = MemorySender(stream: id)
         head = connection.worker.takeRequestHead()
         guard let peer = SocketAddress(numericHost: "192.0.2.7", port: 1234) else { preconditionFailure("an address") }
-        client = DownstreamInfo(peer: peer, listener: 0, scheme: .https)
+        client = DownstreamInfo(peer: peer, listener: 0, scheme: .https).placed()
         super.init()
+        connectionInfo = client
         fill(path)
     }
+
+    deinit { client.deallocate() }
 
     /// Pseudo-headers become a head, as a HEADERS frame's would.
     private func fill(_ path: String) {

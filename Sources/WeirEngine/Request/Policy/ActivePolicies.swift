@@ -121,9 +121,10 @@ struct PolicyScene {
     ) -> Bool {
         let downstream = stream.downstream
         var subject = LogSubject(
-            record: record, peer: nil, local: nil, connectionID: downstream.connectionID, scheme: downstream.scheme,
+            record: record, peer: nil, local: nil, connectionID: downstream.pointee.connectionID,
+            scheme: downstream.pointee.scheme,
             endedAt: worker.loop.now, wallOffset: worker.wallClockOffset(), head: request)
-        subject.layer = downstream.layer
+        subject.layer = downstream.pointee.layer
         subject.failure = failure
         if plan.namesConnection { (subject.peer, subject.local) = stream.addresses }
         subject.upstream = endpoint?.with { $0.pool.addressText }

@@ -6,7 +6,8 @@ enum ForwardedHeaders {
     ///
     /// `downstream` is the connection as it is; `trusted` what proxies say of the request's client, where they are trusted.
     static func prepare(
-        _ head: RequestHead, downstream: DownstreamInfo, trusted: TrustedClient?, random: inout FastRandom
+        _ head: RequestHead, downstream: UnsafePointer<DownstreamInfo>, trusted: TrustedClient?,
+        random: inout FastRandom
     ) {
         let fields = head.block.fields
         var forwardedFor = ForwardedFor()
@@ -25,11 +26,11 @@ enum ForwardedHeaders {
             }
         }
         let peer = head.block.reserve(SocketAddress.maxHostText)
-        let peerLength = downstream.peer.writeHost(into: peer)
+        let peerLength = downstream.pointee.peer.writeHost(into: peer)
         forwardedFor.append(&head.block, peer, peerLength)
         if !hasProto {
             head.block.append(
-                .xForwardedProto, "x-forwarded-proto", value: downstream.scheme == .https ? "https" : "http")
+                .xForwardedProto, "x-forwarded-proto", value: downstream.pointee.scheme == .https ? "https" : "http")
         }
         if let client = trusted?.address {
             let text = head.block.reserve(SocketAddress.maxHostText)
@@ -42,7 +43,7 @@ enum ForwardedHeaders {
         RequestID.write(into: requestID, random: &random)
         head.block.append(.xRequestID, "x-request-id", requestID, RequestID.length)
         head.block.append(.xEnvoyAttemptCount, "x-envoy-attempt-count", value: "1")
-        if let tls = downstream.tls { tls._withUnsafeGuaranteedRef { addCertificate(of: $0, head) } }
+        if let tls = downstream.pointee.tls { tls._withUnsafeGuaranteedRef { addCertificate(of: $0, head) } }
     }
 }
 

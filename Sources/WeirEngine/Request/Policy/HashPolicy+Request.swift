@@ -3,15 +3,15 @@ import Glibc
 /// What a hash policy finds in a request, hashed as Istio's gateway hashes it.
 extension HashPolicyPlan {
     /// `nil` when the request has nothing of what the policy looks at.
-    func hash(_ head: RequestHead, _ downstream: DownstreamInfo) -> UInt64? {
+    func hash(_ head: RequestHead, _ downstream: UnsafePointer<DownstreamInfo>) -> UInt64? {
         switch subject {
         case .header: return header(head.block)
         case .authority: return XXHash64.hash(head.authority)
         case .method: return XXHash64.hash(head.methodBytes)
         case .target: return XXHash64.hash(UnsafeRawBufferPointer(head.target))
-        case .scheme: return scheme(downstream.scheme)
+        case .scheme: return scheme(downstream.pointee.scheme)
         case .query: return parameter(head.query)
-        case .sourceAddress: return Self.hash(source: downstream.peer)
+        case .sourceAddress: return Self.hash(source: downstream.pointee.peer)
         case .cookie: return cookie(head.block)
         }
     }

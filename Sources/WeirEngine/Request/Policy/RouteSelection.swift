@@ -11,22 +11,23 @@ enum RouteSelection {
     /// `routeName` is set to the route's name, `policies` to what it does and `affinity` begun with its hash policies, which
     /// live as long as the snapshot.
     static func select(
-        _ head: RequestHead, _ downstream: DownstreamInfo, _ pinned: Borrowed<PinnedSnapshot>, _ worker: Worker,
+        _ head: RequestHead, _ downstream: UnsafePointer<DownstreamInfo>, _ pinned: Borrowed<PinnedSnapshot>,
+        _ worker: Worker,
         _ routeName: inout UnsafeRawBufferPointer, _ policies: inout ActivePolicies, _ affinity: inout Affinity
     ) -> RouteSelection {
         var redirects = false
         guard
-            let listener = downstream.tls == nil
-                ? worker.listenerPlan(downstream.listener) : worker.routes(downstream),
+            let listener = downstream.pointee.tls == nil
+                ? worker.listenerPlan(downstream.pointee.listener) : worker.routes(of: downstream.pointee.tls),
             let host = listener._withUnsafeGuaranteedRef({ $0.virtualHost(for: head.authority, &redirects) })
         else { return .noRoute }
         var query = RouteQuery(
             method: head.methodBytes, path: head.path, query: head.query, authority: head.authority,
-            scheme: downstream.scheme, worker: worker.index, fields: UnsafePointer(head.block.fields),
+            scheme: downstream.pointee.scheme, worker: worker.index, fields: UnsafePointer(head.block.fields),
             fieldCount: head.block.count)
         return host._withUnsafeGuaranteedRef { plan in
             let route = plan.next(after: -1, &query)
-            if redirects, downstream.scheme == .http, !isChallenge(head, plan, route) { return .redirectToHTTPS }
+            if redirects, query.scheme == .http, !isChallenge(head, plan, route) { return .redirectToHTTPS }
             guard route >= 0 else { return .noRoute }
             routeName = plan.name(of: route)
             affinity.begin(plan.hashPolicies(of: route))

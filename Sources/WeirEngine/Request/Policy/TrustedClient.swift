@@ -21,8 +21,12 @@ final class TrustedClient {
     private var text: LogAddressText?
     /// `text` is that of an earlier request.
     private var isTextStale = true
+    /// See `corrected`.
+    private let place = UnsafeMutablePointer<DownstreamInfo>.allocate(capacity: 1)
 
     init(hops: Int) { self.hops = hops }
+
+    deinit { place.deallocate() }
 
     /// Looks at the head of a request before the gateway changes it.
     func read(_ head: RequestHead) {
@@ -31,8 +35,16 @@ final class TrustedClient {
         isTextStale = true
     }
 
-    /// What an exchange may know of the connection, corrected.
-    func correct(_ downstream: inout DownstreamInfo) {
+    /// What an exchange may know of the connection, corrected; valid until the next call.
+    func corrected(_ connection: UnsafePointer<DownstreamInfo>) -> UnsafePointer<DownstreamInfo> {
+        var downstream = connection.pointee
+        correct(&downstream)
+        // Trivial, so there is nothing to end first.
+        place.initialize(to: downstream)
+        return UnsafePointer(place)
+    }
+
+    private func correct(_ downstream: inout DownstreamInfo) {
         if let scheme { downstream.scheme = scheme }
         guard let address else { return }
         downstream.peer = address

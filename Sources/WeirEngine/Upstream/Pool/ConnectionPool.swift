@@ -17,7 +17,9 @@ class ConnectionPool {
     /// The cluster's name for the access log; valid until a newer plan is adopted.
     final private(set) var clusterName: UnsafeRawBufferPointer
     private var text: LogAddressText
-    /// How long a connection waits for its next request; 0 = for ever. Here, as each request asks for it.
+    /// How long a connection waits for its next request; 0 = for ever.
+    ///
+    /// Here, as each request asks for it.
     final private(set) var idleTimeoutMilliseconds: Int
     /// Why the kernel refused the last connection outright.
     final private(set) var openError: Int32 = 0
