@@ -36,6 +36,8 @@ extension Exchange {
     func waitForRetry(cancelUpstream: Bool) {
         let upstream = upstream
         self.upstream = nil
+        // Its text goes with its connection.
+        capture.upstreamLocal = nil
         endpoint?.with { $0.requestFailed() }
         tries.note(endpoint, attempt: state.attempt)
         tries.wait(before: state.attempt, self, worker)

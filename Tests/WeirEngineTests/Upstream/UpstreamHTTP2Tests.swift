@@ -349,6 +349,30 @@ import WeirTestSupport
         try gateway.run(until: "the request has failed") { gateway.activeExchanges == 0 }
     }
 
+    @Test func emptyFramesThatEndAnswersAreNotHeldAgainstAnEndpoint() throws {
+        let emptyFrames = 4
+        let origin = try makeH2Origin { _, peer in
+            try peer.sendSettings()
+            while true {
+                let stream = try peer.request()
+                try peer.sendHead(stream)
+                for count in 1...emptyFrames { try peer.sendBody(stream, "", isLast: count == emptyFrames) }
+            }
+        }
+        defer { origin.stop() }
+        let gateway = try Self.gateway(origin)
+        var client = try gateway.client()
+        for _ in 0...(H2Limits.idleFrames / emptyFrames) {
+            guard try Self.answer(gateway, &client).status == 200 else {
+                Issue.record("an endpoint that answers is called a flood")
+                return
+            }
+            // The end may come in a piece of its own.
+            try gateway.run(until: "the answer has ended") { gateway.activeExchanges == 0 }
+        }
+        #expect(origin.acceptedConnections == 1)
+    }
+
     @Test func aClientThatLeavesTakesItsRequestBack() throws {
         let code = Guarded<[UInt8]>([])
         let isThere = Flag()

@@ -111,6 +111,27 @@ import WeirTestSupport
         #expect(origin.requests.count == 1)
     }
 
+    @Test func aLineWrittenBetweenTwoTriesNamesNoConnectionThatIsGone() throws {
+        let origin = try OriginServer { _, socket in
+            try socket.send("HTTP/1.1 200 OK\r\nGrpc-Status: 14\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            return false
+        }
+        defer { origin.stop() }
+        let log = try AccessLog(
+            format: AccessLogFormat("%RESPONSE_FLAGS% %UPSTREAM_LOCAL_ADDRESS% %UPSTREAM_HOST%\n"), workers: 1)
+        let gateway = try SteppedGateway(origins: [origin.port], accessLog: log, routing: Self.patient)
+        let client = try gateway.client()
+        try client.socket.send(Self.get)
+        try gateway.run(until: "the first try has failed") {
+            let stats = gateway.stats()
+            return stats.upstreamConnects == 1 && stats.upstreamConnections == 0
+        }
+        client.socket.resetOnClose()
+        client.socket.disconnect()
+        try gateway.run(until: "the request is given up") { gateway.activeExchanges == 0 }
+        #expect(String(decoding: log.rings[0].waiting, as: UTF8.self) == "DC - 127.0.0.1:\(origin.port)\n")
+    }
+
     // MARK: Bodies
 
     @Test(arguments: [1, 3000, 100_000, 1024 * 1024])

@@ -10,11 +10,13 @@ final class SteppedGateway {
     private let mailbox = Mailbox<WorkerMessage>()
 
     init(
-        origins: [Int] = [], permits: ListenerPermits? = nil, configure: (inout ClusterSpec) -> Void = { _ in },
-        routing: (inout RouteSpec) -> Void = { _ in }, snapshot: ((Int) throws -> Snapshot)? = nil
+        origins: [Int] = [], permits: ListenerPermits? = nil, accessLog: AccessLog? = nil,
+        configure: (inout ClusterSpec) -> Void = { _ in }, routing: (inout RouteSpec) -> Void = { _ in },
+        snapshot: ((Int) throws -> Snapshot)? = nil
     ) throws {
         worker = Worker(
-            index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
+            index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}),
+            accessLog: accessLog)
         worker.loop.holdTime()
         guard let address = SocketAddress(numericHost: "127.0.0.1", port: 0) else { preconditionFailure("an address") }
         let socket = try Socket.listen(address, shared: false)
