@@ -73,7 +73,9 @@ class ServerHost {
     }
 
     /// A request could not be read and was answered by the codec; no exchange has seen it.
-    func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {}
+    func requestRefused(
+        _ error: H1Error, _ downstream: DownstreamInfo, overHTTP2: Bool, headBytes: Int, bodyBytes: Int
+    ) {}
 
     /// A connection has gone.
     func connectionClosed() {}

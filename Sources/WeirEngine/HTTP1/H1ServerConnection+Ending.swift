@@ -22,7 +22,8 @@ extension H1ServerConnection {
                         source: .downstream, cause: cause, status: UInt16(error.status),
                         answeredBytes: UInt32(bodyBytes))))
         } else if !hasBegun {
-            host.requestRefused(error, downstream, headBytes: headBytesSent, bodyBytes: bodyBytes)
+            host.requestRefused(
+                error, downstream, overHTTP2: false, headBytes: headBytesSent, bodyBytes: bodyBytes)
         }
         if hasBegun { abort() } else { closeAfterFlush() }
     }

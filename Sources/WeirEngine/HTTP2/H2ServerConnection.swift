@@ -157,7 +157,7 @@ final class H2ServerConnection: H2Session, ConnectionHandler, DrainableConnectio
 
     override func headRefused(_ id: Int32) {
         isInHead = false
-        host.requestRefused(.malformed, downstream, headBytes: 0, bodyBytes: 0)
+        host.requestRefused(.malformed, downstream, overHTTP2: true, headBytes: 0, bodyBytes: 0)
     }
 
     override func closed(_ stream: H2Stream, code: UInt32) {

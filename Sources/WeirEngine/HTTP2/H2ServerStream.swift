@@ -254,7 +254,8 @@ final class H2ServerStream: ServerStream {
                         answeredBytes: UInt32(bodyBytes))))
         } else {
             connection.with {
-                $0.host.requestRefused(error, $0.downstream, headBytes: headBytesSent, bodyBytes: bodyBytes)
+                $0.host.requestRefused(
+                    error, $0.downstream, overHTTP2: true, headBytes: headBytesSent, bodyBytes: bodyBytes)
             }
         }
         giveHeadBack()

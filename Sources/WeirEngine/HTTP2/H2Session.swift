@@ -299,7 +299,6 @@ class H2Session {
         }
         guard id > 0 else { return false }
         stream.begin(id)
-        // Many endpoints end each answer with an empty DATA frame.
         idleFrames.earn(4)
         carrier.askForOutput()
         return true

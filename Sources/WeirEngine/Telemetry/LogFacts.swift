@@ -72,13 +72,17 @@ extension LogLine {
 
     mutating func putProtocol(_ subject: LogSubject) {
         if subject.record.isStream { return put(UInt8(ascii: "-")) }
-        // A request that could not be read came over the HTTP/1 codec; its version is known only where that was the reason.
+        // Of a request that could not be read over HTTP/1 the version is known only where that was the reason.
         let isOlder = subject.head.map { $0.version == .http10 } ?? (subject.record.details == .lowVersion)
         if isOlder {
             put("HTTP/1.0")
         } else {
-            put(subject.head?.version == .http2 ? "HTTP/2" : "HTTP/1.1")
+            put(Self.isHTTP2(subject) ? "HTTP/2" : "HTTP/1.1")
         }
+    }
+
+    private static func isHTTP2(_ subject: LogSubject) -> Bool {
+        subject.head.map { $0.version == .http2 } ?? subject.record.cameOverHTTP2
     }
 
     mutating func putFlags(_ subject: LogSubject) {
@@ -97,7 +101,8 @@ extension LogLine {
             advance(ConnectErrorText.write(subject.record.connectError, subject.failure, into: end))
             put("}")
         } else {
-            put(subject.record.details.text)
+            let details = subject.record.details
+            put(Self.isHTTP2(subject) ? details.textInHTTP2 : details.text)
         }
     }
 

@@ -29,6 +29,8 @@ struct RequestRecord {
     var isGRPC = false
     /// It was no request but a connection whose bytes passed through: there is no head and no status.
     var isStream = false
+    /// It was refused before there was a head to tell so.
+    var cameOverHTTP2 = false
     /// `grpc-status` of the answer; -1 when there was none.
     var grpcStatus: Int8 = -1
 }
@@ -77,6 +79,15 @@ enum ResponseDetails: UInt8 {
     case bodyTimeout
     case upgradeFailed
     case filterChainNotFound
+
+    /// What it is called where the client spoke HTTP/2.
+    var textInHTTP2: StaticString {
+        switch self {
+        case .codecError: "http2.violation.of.messaging.rule"
+        case .headersTooLarge: "http2.too_many_headers"
+        default: text
+        }
+    }
 
     var text: StaticString {
         switch self {

@@ -278,8 +278,13 @@ class Worker: ServerHost, AcceptorOwner {
         withUnsafePointer(to: downstream) { logRequest(record, nil, $0, endpoint, capture) }
     }
 
-    override func requestRefused(_ error: H1Error, _ downstream: DownstreamInfo, headBytes: Int, bodyBytes: Int) {
+    override func requestRefused(
+        _ error: H1Error, _ downstream: DownstreamInfo, overHTTP2: Bool, headBytes: Int, bodyBytes: Int
+    ) {
         var record = RequestRecord(refused: error, at: loop.now)
+        record.cameOverHTTP2 = overHTTP2
+        // A stream that is reset has no status.
+        if headBytes == 0, overHTTP2 { record.status = 0 }
         record.responseHeadBytes = UInt64(headBytes)
         record.responseBodyBytes = UInt64(bodyBytes)
         metrics.count(record, now: loop.now)

@@ -10,8 +10,8 @@ final class H2Conversation {
     private(set) var client: H2TestClient
 
     /// `origin`: answers each request with 200 and its body, unless another one is given.
-    init(origins: [Int] = [], greets: Bool = true) throws {
-        gateway = try SteppedGateway(origins: origins)
+    init(origins: [Int] = [], greets: Bool = true, accessLog: AccessLog? = nil) throws {
+        gateway = try SteppedGateway(origins: origins, accessLog: accessLog)
         client = try H2TestClient(port: gateway.port, greets: greets)
         if greets { try run(until: "the settings come") { $0.frames(Frame.settings).count == 2 } }
     }

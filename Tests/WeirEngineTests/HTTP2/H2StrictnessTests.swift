@@ -74,6 +74,20 @@ import WeirTestSupport
     }
 
     /// Although priorities are looked at nowhere else.
+    @Test func theAccessLogSaysWhichProtocolARefusedRequestCameOver() throws {
+        let log = try AccessLog(
+            format: AccessLogFormat("%PROTOCOL% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"),
+            workers: 1)
+        let talk = try H2Conversation(accessLog: log)
+        try talk.send(talk.get(1, "/", [("connection", "close")]))
+        try talk.run(until: "the stream is reset") { $0.resetCode(1) != nil }
+        try talk.send(talk.get(3, "/", (0..<120).map { ("x-\($0)", "y") }))
+        try talk.run(until: "an answer ends") { $0.hasEnded(3) }
+        let lines = String(decoding: log.rings[0].waiting, as: UTF8.self)
+        #expect(
+            lines == "HTTP/2 0 DPE http2.violation.of.messaging.rule\nHTTP/2 431 DPE http2.too_many_headers\n")
+    }
+
     @Test func aPriorityOfNoStreamIsAConnectionError() throws {
         let talk = try H2Conversation()
         try talk.send(Frame(Frame.priority, stream: 0, [0, 0, 0, 0, 0]))
