@@ -69,3 +69,10 @@ static inline EVP_MAC_CTX *weir_mac_begin(EVP_MAC_CTX *context, const unsigned c
 static inline void weir_ssl_ctx_set_client_options(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 }
+// Once a server's handshake is over: frees what it alone needs of the names that were asked for and agreed on. Which
+// protocol was chosen can still be asked for.
+static inline void weir_ssl_forget_names(SSL *ssl) {
+    SSL_set_tlsext_host_name(ssl, NULL);
+    SSL_SESSION *session = SSL_get_session(ssl);
+    if (session) SSL_SESSION_set1_alpn_selected(session, NULL, 0);
+}

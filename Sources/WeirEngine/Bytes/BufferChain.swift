@@ -13,7 +13,7 @@ struct BufferChain: ~Copyable {
 
     /// Slices up to this many bytes are copied when something is queued already.
     static let crumbBytes = 2048
-    private static let firstCapacity: Int32 = 8
+    private static let firstCapacity: Int32 = 4
 
     private var segments: UnsafeMutablePointer<Segment>?
     private var capacity: Int32 = 0

@@ -44,16 +44,17 @@ struct H1BodyDecoder {
         case failed
     }
 
-    private var state: State
     /// Bytes of the body, or of the chunk, still to come.
     private var remaining: UInt64 = 0
-    /// Digits of the chunk size read.
-    private var digits = 0
+    // A connection keeps one of these, so nothing in it is wider than it needs to be.
     /// Bytes of the size line, or of all trailers.
-    private var lineBytes = 0
+    private var lineBytes: Int32 = 0
     /// Bytes of extensions that no data has made up for.
-    private var surplus = 0
-    private var trailerLines = 0
+    private var surplus: Int32 = 0
+    /// Digits of the chunk size read.
+    private var digits: UInt8 = 0
+    private var trailerLines: UInt8 = 0
+    private var state: State
 
     init(_ framing: BodyFraming) {
         switch framing {
@@ -168,7 +169,7 @@ struct H1BodyDecoder {
         // Nobody sends as much; what cannot be counted with a sign is an attack on somebody's counter.
         guard remaining <= UInt64(Int64.max) else { return .failed }
         // A few bytes dressed up in many would cost everybody on the way, and be no body (CVE-2023-39326).
-        surplus = max(0, surplus + lineBytes - Int(remaining))
+        surplus = Int32(max(0, Int(surplus) + Int(lineBytes) - Int(remaining)))
         lineBytes = 0
         guard surplus <= Self.maxSurplusBytes else { return .failed }
         return remaining == 0 ? .trailerStart : .data

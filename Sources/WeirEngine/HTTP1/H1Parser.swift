@@ -69,19 +69,20 @@ enum H1ParseResult: Equatable {
 /// byte once, and read when that has come; nothing points into the bytes between two calls, so they may move.
 /// Folds names to lower case and normalises the target in place.
 struct H1Parser {
-    let limits: H1Limits
-    /// What the listener speaks; decides what absolute-form targets may say.
-    let scheme: Scheme
-    /// HTTP/1.0 requests are read instead of refused.
-    private let acceptsHTTP10: Bool
+    // A connection keeps one of these, so what is short lies together.
 
+    let limits: H1Limits
     /// Bytes searched for line ends so far; 0 before the first call.
     private var scanned = 0
     /// Where the line being searched begins.
     private var lineStart = 0
-    private var emptyLines = 0
-    private var fieldLines = 0
+    private var emptyLines: Int16 = 0
+    private var fieldLines: Int16 = 0
     private var hasStartLine = false
+    /// What the listener speaks; decides what absolute-form targets may say.
+    let scheme: Scheme
+    /// HTTP/1.0 requests are read instead of refused.
+    private let acceptsHTTP10: Bool
 
     init(limits: H1Limits = H1Limits(), scheme: Scheme = .http, acceptsHTTP10: Bool = false) {
         self.limits = limits

@@ -42,21 +42,21 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     private var decoder = H1BodyDecoder(.none)
     /// Its host owns it; cleared when it says that the exchange has ended, or when it has heard of a reset.
     var sink: Borrowed<MessageSink>?
-    var reading = Reading.head
     var writing = Writing.idle
+    var reading = Reading.head
+    var answerCloses = false
     var headBytesSent = 0
     override var sentHeadBytes: Int { headBytesSent }
-    var answerCloses = false
     private var gathered = GatheredHead()
     /// Received and not yet parsed: a pipelined request, or a body nobody has room for.
     var unparsed = BufferChain()
     private var isParsing = false
     private var isPaused = false
-    private var discarded = 0
     var isClosed = false
-    var hostIndex = -1
     /// The client is to leave: answers close, and no further request is waited for.
     var isDrained: Bool
+    private var discarded = 0
+    var hostIndex = -1
 
     init(host: ServerHost, connection: HandledConnection<H1ServerConnection>, downstream: DownstreamInfo) {
         self.host = host

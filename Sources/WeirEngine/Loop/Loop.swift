@@ -15,6 +15,11 @@ final class Loop {
 
     private let base: OpaquePointer
     private var running = false
+    private var timers = LoopTimers()
+    /// What libevent wakes the loop by for the earliest of them.
+    private let alarm: UnsafeMutablePointer<event>
+    /// The moment it is set to; 0 = it is not.
+    private var alarmMoment: UInt64 = 0
 
     /// Chunks for everything read and written on this thread.
     let pool = BufferPool()
@@ -46,13 +51,20 @@ final class Loop {
         guard let base = event_base_new_with_config(config) else { fatalError("no event loop: epoll is unavailable") }
         event_config_free(config)
         self.base = base
+        alarm = .allocate(capacity: 1)
+        alarm.initialize(to: event())
         graveyard.reserveCapacity(64)
+        assign(alarm, fd: -1, events: 0, to: Unmanaged.passUnretained(self).toOpaque()) { _, _, raw in
+            Unmanaged<Loop>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.alarmWent() }
+        }
     }
 
     deinit {
         readChunk?.release()
         pool.free()
         records?.deallocate()
+        event_del(alarm)
+        alarm.deallocate()
         event_base_free(base)
     }
 
@@ -180,27 +192,45 @@ final class Loop {
         return ByteSlice(retaining: chunk, start: start, count: count)
     }
 
+    // MARK: Timers
+
+    /// Has a source called at a moment, instead of the one it has waited for.
+    fileprivate func setTimer(_ source: LoopSource, _ moment: UInt64) {
+        timers.set(source, moment)
+        setAlarm()
+    }
+
+    fileprivate func removeTimer(_ source: LoopSource) { timers.remove(source) }
+
+    /// Sees to it that the loop wakes up for the earliest timer.
+    ///
+    /// One that goes too early, as its timer has been removed, costs a wake-up.
+    private func setAlarm() {
+        guard let moment = timers.earliest, alarmMoment == 0 || moment < alarmMoment else { return }
+        alarmMoment = max(moment, 1)
+        let wait = moment > now ? moment - now : 0
+        var interval = timeval(
+            tv_sec: Int(wait / 1_000_000_000), tv_usec: Int((wait % 1_000_000_000 + 999) / 1000))
+        event_add(alarm, &interval)
+    }
+
+    private func alarmWent() {
+        alarmMoment = 0
+        // What is set meanwhile is for the next alarm.
+        for _ in 0..<timers.count {
+            guard let source = timers.takeDue(now) else { break }
+            source._withUnsafeGuaranteedRef { $0.timerTick() }
+        }
+        setAlarm()
+    }
+
     // MARK: libevent
 
-    fileprivate func assign(_ event: UnsafeMutablePointer<event>, fd: Int32, flags: Int32, source: LoopSource) {
-        let context = Unmanaged.passUnretained(source).toOpaque()
-        let status: Int32
-        if flags & EV_TIMEOUT != 0 {
-            status = event_assign(
-                event, base, -1, 0,
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.timerTick() } },
-                context)
-        } else if flags & EV_WRITE != 0 {
-            status = event_assign(
-                event, base, fd, Int16(EV_WRITE),
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.writeReady() } },
-                context)
-        } else {
-            status = event_assign(
-                event, base, fd, Int16(EV_READ | EV_PERSIST),
-                { _, _, raw in Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.readReady() } },
-                context)
-        }
+    fileprivate func assign(
+        _ event: UnsafeMutablePointer<event>, fd: Int32, events: Int32, to context: UnsafeMutableRawPointer,
+        _ callback: @escaping event_callback_fn
+    ) {
+        let status = event_assign(event, base, fd, Int16(events), callback, context)
         precondition(status == 0, "event_assign refused its arguments")
     }
 }
@@ -223,27 +253,11 @@ extension Loop {
         nowIsStale = true
     }
 
-    /// Timers that libevent waits for.
-    var timerCount: Int { armedSources().count }
+    /// Timers that are waited for.
+    var timerCount: Int { timers.count }
 
     private func earliestSource(until target: UInt64) -> LoopSource? {
-        armedSources().filter { $0.deadline > 0 && $0.deadline <= target }.min { $0.deadline < $1.deadline }
-    }
-
-    private func armedSources() -> [LoopSource] {
-        var timers: [LoopSource] = []
-        withUnsafeMutablePointer(to: &timers) { list in
-            _ = event_base_foreach_event(
-                base,
-                { _, event, raw in
-                    // Only timers wait for no descriptor.
-                    guard event_get_fd(event) == -1, let context = event_get_callback_arg(event) else { return 0 }
-                    let source = Unmanaged<LoopSource>.fromOpaque(context).takeUnretainedValue()
-                    raw!.assumingMemoryBound(to: [LoopSource].self).pointee.append(source)
-                    return 0
-                }, list)
-        }
-        return timers
+        timers.sources.filter { $0.deadline > 0 && $0.deadline <= target }.min { $0.deadline < $1.deadline }
     }
 }
 
@@ -255,26 +269,26 @@ extension Loop {
 class LoopSource {
     /// Strong, so that a call on it needs no reference counting; a loop holds no source longer than a tick.
     final let loop: Loop
-    /// [0] read, persistent; [1] write, once; [2] timer.
-    private let events: UnsafeMutablePointer<event>
+    /// Persistent; made for the first descriptor.
+    private var readEvent: UnsafeMutablePointer<event>?
+    /// Once; made when it is first waited for, which most connections never do.
+    private var writeEvent: UnsafeMutablePointer<event>?
     private(set) var descriptor: Int32 = -1
+    /// Where `LoopTimers` has it, which alone changes this; -1 = not armed.
+    final var timerPlace: Int32 = -1
     private(set) var isReading = false
     private var isAwaitingWrite = false
     /// Monotonic nanoseconds; 0 = no deadline.
     fileprivate private(set) var deadline: UInt64 = 0
-    /// When libevent will call; 0 = not armed.
+    /// When the loop will call; 0 = not armed.
     private var armedFor: UInt64 = 0
-    private var timerAssigned = false
 
-    init(loop: Loop) {
-        self.loop = loop
-        events = .allocate(capacity: 3)
-        events.initialize(repeating: event(), count: 3)
-    }
+    init(loop: Loop) { self.loop = loop }
 
     deinit {
         detach()
-        events.deallocate()
+        readEvent?.deallocate()
+        writeEvent?.deallocate()
     }
 
     /// Binds the source to a descriptor.
@@ -283,43 +297,59 @@ class LoopSource {
     final func attach(_ fd: Int32) {
         precondition(descriptor == -1, "a source waits for one descriptor at a time")
         descriptor = fd
-        loop.assign(events, fd: fd, flags: EV_READ, source: self)
-        loop.assign(events + 1, fd: fd, flags: EV_WRITE, source: self)
+        let event = readEvent ?? Self.makeEvent()
+        readEvent = event
+        let own = Unmanaged.passUnretained(self).toOpaque()
+        loop.assign(event, fd: fd, events: EV_READ | EV_PERSIST, to: own) { _, _, raw in
+            Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.readReady() }
+        }
+    }
+
+    private static func makeEvent() -> UnsafeMutablePointer<event> {
+        let made = UnsafeMutablePointer<event>.allocate(capacity: 1)
+        made.initialize(to: event())
+        return made
     }
 
     /// Forgets the descriptor and the deadline; nothing is called afterwards.
     final func detach() {
         if descriptor >= 0 {
             stopReading()
-            if isAwaitingWrite { event_del(events + 1) }
+            if isAwaitingWrite, let writeEvent { event_del(writeEvent) }
             isAwaitingWrite = false
             descriptor = -1
         }
         deadline = 0
         if armedFor != 0 {
-            event_del(events + 2)
+            loop.removeTimer(self)
             armedFor = 0
         }
     }
 
     final func startReading() {
-        guard !isReading, descriptor >= 0 else { return }
+        guard !isReading, descriptor >= 0, let readEvent else { return }
         isReading = true
-        event_add(events, nil)
+        event_add(readEvent, nil)
         readingStarted()
     }
 
     final func stopReading() {
-        guard isReading else { return }
+        guard isReading, let readEvent else { return }
         isReading = false
-        event_del(events)
+        event_del(readEvent)
     }
 
     /// Calls `writeReady` once when the descriptor takes bytes again.
     final func awaitWrite() {
         guard !isAwaitingWrite, descriptor >= 0 else { return }
         isAwaitingWrite = true
-        event_add(events + 1, nil)
+        let event = writeEvent ?? Self.makeEvent()
+        writeEvent = event
+        let own = Unmanaged.passUnretained(self).toOpaque()
+        loop.assign(event, fd: descriptor, events: EV_WRITE, to: own) { _, _, raw in
+            Unmanaged<LoopSource>.fromOpaque(raw!)._withUnsafeGuaranteedRef { $0.writeReady() }
+        }
+        event_add(event, nil)
     }
 
     // MARK: The lazy timer
@@ -339,21 +369,13 @@ class LoopSource {
     final func clearDeadline() { deadline = 0 }
 
     private func arm() {
-        if !timerAssigned {
-            timerAssigned = true
-            loop.assign(events + 2, fd: -1, flags: EV_TIMEOUT, source: self)
-        }
-        let now = loop.now
-        let wait = deadline > now ? deadline - now : 0
-        var interval = timeval(
-            tv_sec: Int(wait / 1_000_000_000), tv_usec: Int((wait % 1_000_000_000 + 999) / 1000))
         armedFor = max(deadline, 1)
-        event_add(events + 2, &interval)
+        loop.setTimer(self, armedFor)
     }
 
     /// As the timer's own call, at a moment that libevent's clock has not reached.
     fileprivate final func timerTickEarly() {
-        event_del(events + 2)
+        loop.removeTimer(self)
         timerTick()
     }
 

@@ -41,15 +41,15 @@ class Connection: LoopSource {
     }
 
     private(set) final var transport: Transport
-    private var phase: Phase
     private var out = BufferChain()
-    private var flushScheduled = false
     /// Behind this one in the loop's list of connections to flush.
     final var nextDirty: Unmanaged<Connection>?
+    private var discarded = 0
+    private var phase: Phase
+    private var flushScheduled = false
     /// The handler adds to the queue when it is flushed.
     private var asksForOutput = false
     private var wasCongested = false
-    private var discarded = 0
     /// A layer could not write before it has read, or the other way round.
     private var writeWantsRead = false
     private var readWantsWrite = false

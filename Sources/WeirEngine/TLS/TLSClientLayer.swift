@@ -9,6 +9,8 @@ final class TLSClientLayer: TLSLayer {
     /// What the connection asks for: a name, or an address as text; `nil` = nothing, since what it carries names nothing.
     private let serverName: [UInt8]?
     private let sessions: TLSSessionSlot
+    /// See `refusal`.
+    private var verification = ""
 
     /// `offering`: the protocols of which the endpoint is to choose (RFC 7301), each behind its length.
     init(
@@ -29,7 +31,11 @@ final class TLSClientLayer: TLSLayer {
         }
         sessions.offer(to: ssl)
         super.init(ssl: ssl, loop: loop)
+        // Callbacks find their layer by it; the layer frees the `SSL`, so it is there for as long as they come.
+        weir_ssl_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
     }
+
+    override var refusal: String { verification }
 
     /// The endpoint took up a session that an earlier connection left.
     var isResumed: Bool { SSL_session_reused(ssl) == 1 }
@@ -43,9 +49,15 @@ final class TLSClientLayer: TLSLayer {
 
     // MARK: From OpenSSL
 
+    /// The layer behind an `SSL`; valid during the callback.
+    private static func owner(of ssl: OpaquePointer?) -> TLSClientLayer? {
+        guard let ssl, let owner = weir_ssl_owner(ssl) else { return nil }
+        return Unmanaged<TLSClientLayer>.fromOpaque(owner).takeUnretainedValue()
+    }
+
     /// Takes over a session that the endpoint offers for later; 1 = it is kept.
     static func keep(_ session: OpaquePointer?, of ssl: OpaquePointer?) -> Int32 {
-        guard let session, let layer = owner(of: ssl) as? TLSClientLayer else { return 0 }
+        guard let session, let layer = owner(of: ssl) else { return 0 }
         layer.sessions.keep(session)
         return 1
     }
@@ -53,7 +65,7 @@ final class TLSClientLayer: TLSLayer {
     /// Checks the endpoint's certificate; 1 = it is good.
     static func verify(_ store: OpaquePointer?) -> Int32 {
         guard let store, let raw = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
-            let layer = owner(of: OpaquePointer(raw)) as? TLSClientLayer
+            let layer = owner(of: OpaquePointer(raw))
         else { return 0 }
         return layer.verify(store)
     }
@@ -61,12 +73,12 @@ final class TLSClientLayer: TLSLayer {
     private func verify(_ store: OpaquePointer) -> Int32 {
         guard X509_verify_cert(store) == 1 else {
             let code = X509_STORE_CTX_get_error(store)
-            note(verification: X509_verify_cert_error_string(Int(code)).map { String(cString: $0) } ?? "\(code)")
+            verification = X509_verify_cert_error_string(Int(code)).map { String(cString: $0) } ?? "\(code)"
             return 0
         }
         guard let certificate = X509_STORE_CTX_get0_cert(store), isExpected(certificate) else {
             X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH)
-            note(verification: "no subject alternative name is the expected one")
+            verification = "no subject alternative name is the expected one"
             return 0
         }
         return 1

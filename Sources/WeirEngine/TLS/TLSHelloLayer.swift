@@ -88,9 +88,31 @@ final class TLSHelloLayer: TransportLayer {
         }
         guard let contexts = server.contexts else { return .failed(EPROTO) }
         next = TLSServerLayer(
-            contexts: contexts, worker: worker.index, serverName: hello.serverName, listener: listener, loop: loop,
-            ahead: slice)
+            contexts: contexts, worker: worker.index, serverName: worker.serverNames.shared(hello.serverName),
+            listener: listener, loop: loop, ahead: slice)
         return .done
+    }
+}
+
+/// The names that came last, to have equal ones in memory once.
+struct RecentNames {
+    /// Names that are remembered.
+    static let most = 16
+
+    private var names: [[UInt8]] = []
+    private var oldest = 0
+
+    /// An equal name that somebody else may hold already.
+    mutating func shared(_ name: [UInt8]) -> [UInt8] {
+        if name.isEmpty { return [] }
+        if let known = names.first(where: { $0 == name }) { return known }
+        if names.count < Self.most {
+            names.append(name)
+        } else {
+            names[oldest] = name
+            oldest = (oldest + 1) % Self.most
+        }
+        return name
     }
 }
 

@@ -18,7 +18,6 @@ class TLSLayer: TransportLayer {
     private var isStarved = false
     /// Why the handshake failed, for logs; empty when the connection below broke.
     private var failure: [UInt8] = []
-    private var verification = ""
 
     override var failureText: [UInt8] { failure }
 
@@ -30,8 +29,6 @@ class TLSLayer: TransportLayer {
         socket = loop.tlsSocket
         super.init()
         socket.attach(to: ssl)
-        // Callbacks find their layer by it; the layer frees the `SSL`, so it is there for as long as they come.
-        weir_ssl_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit {
@@ -40,14 +37,8 @@ class TLSLayer: TransportLayer {
         SSL_free(ssl)
     }
 
-    /// The layer behind an `SSL`; valid during the callback.
-    static func owner(of ssl: OpaquePointer?) -> TLSLayer? {
-        guard let ssl, let owner = weir_ssl_owner(ssl) else { return nil }
-        return Unmanaged<TLSLayer>.fromOpaque(owner).takeUnretainedValue()
-    }
-
-    /// Says why the peer's certificate is refused, which OpenSSL's own words do not.
-    final func note(verification reason: String) { verification = reason }
+    /// Why the peer's certificate is refused, where OpenSSL's own words do not say it.
+    var refusal: String { "" }
 
     // MARK: TransportLayer
 
@@ -128,7 +119,7 @@ class TLSLayer: TransportLayer {
         default:
             // An end without the alert counts as a cut: what came so far may not be all.
             let isCut = Self.isEndOfFile(ERR_peek_error())
-            if explain, !isCut, socket.failure == 0 { failure = TLSFailureText.ofQueue(verification: verification) }
+            if explain, !isCut, socket.failure == 0 { failure = TLSFailureText.ofQueue(verification: refusal) }
             ERR_clear_error()
             return .failed(isCut ? ECONNRESET : socket.failure != 0 ? socket.failure : EPROTO)
         }

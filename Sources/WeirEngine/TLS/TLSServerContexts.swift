@@ -202,7 +202,9 @@ private enum TLSServerContextBuilder {
             defer { EVP_PKEY_free(own) }
             let key = own ?? certificate.key
             ERR_clear_error()
-            guard SSL_CTX_use_cert_and_key(context, certificate.leaf, key, certificate.chain, 0) == 1 else {
+            // Each connection has a copy of the list, even of an empty one.
+            let chain = OPENSSL_sk_num(certificate.chain) > 0 ? certificate.chain : nil
+            guard SSL_CTX_use_cert_and_key(context, certificate.leaf, key, chain, 0) == 1 else {
                 throw .unusableCertificate(index + 1, OpenSSLText.lastError())
             }
         }

@@ -9,14 +9,20 @@ final class TLSServerLayer: TLSLayer {
     private let contexts: TLSServerContexts
     /// The name the client asks for, as it wrote it; empty without one.
     let serverName: [UInt8]
-    private let listener: Int
-    /// The routes found last, and in which configuration.
+    private let listener: Int32
+    /// The configuration that `found` is of.
+    private var foundIn: Int32 = -1
+    /// The routes found last.
     private var found: Unmanaged<ListenerPlan>?
-    private var foundIn = -1
-    /// Made when a request first needs it.
-    private var forwarded: [UInt8]?
-    /// What was told before, by `LogConnectionFact`.
-    private var told: [LogConnectionFact: [UInt8]?] = [:]
+    /// Made when a request or the log first needs something of it.
+    private var told: Told?
+
+    /// What was told before.
+    private final class Told {
+        var facts: [LogConnectionFact: [UInt8]?] = [:]
+        /// See `clientCertificate`.
+        var forwarded: [UInt8]?
+    }
 
     init(
         contexts: TLSServerContexts, worker: Int, serverName: [UInt8], listener: Int, loop: Loop,
@@ -25,7 +31,7 @@ final class TLSServerLayer: TLSLayer {
         guard let ssl = SSL_new(contexts.context(worker: worker)) else { fatalError("out of memory for TLS") }
         self.contexts = contexts
         self.serverName = serverName
-        self.listener = listener
+        self.listener = Int32(listener)
         SSL_set_accept_state(ssl)
         contexts.setSessionContext(ssl, serverName)
         super.init(ssl: ssl, loop: loop, ahead: ahead)
@@ -36,10 +42,11 @@ final class TLSServerLayer: TLSLayer {
     /// The routes of this connection's server in the current configuration; `nil` once the server is gone, or asks its
     /// clients for more than it asked this one.
     func routes(_ worker: Worker) -> Unmanaged<ListenerPlan>? {
-        if foundIn == worker.listenerEpoch { return found }
-        foundIn = worker.listenerEpoch
+        let epoch = Int32(truncatingIfNeeded: worker.listenerEpoch)
+        if foundIn == epoch { return found }
+        foundIn = epoch
         found = nil
-        let server = serverName.withUnsafeBytes { worker.tlsServer(listener: listener, name: $0) }
+        let server = serverName.withUnsafeBytes { worker.tlsServer(listener: Int(listener), name: $0) }
         guard let server, case .http(let plan) = server.content else { return nil }
         // A server whose certificate is missing by now goes on with the connections it has.
         if let other = server.contexts, other !== contexts, !other.spec.letsIn(thoseOf: contexts.spec) { return nil }
@@ -59,10 +66,17 @@ final class TLSServerLayer: TLSLayer {
 
     /// The value of `x-forwarded-client-cert`; empty where the client has shown no certificate.
     var clientCertificate: [UInt8] {
-        if let forwarded { return forwarded }
-        let made = SSL_get0_peer_certificate(ssl).map { ForwardedClientCert($0, own: SSL_get_certificate(ssl)).value }
-        forwarded = made ?? []
-        return made ?? []
+        if let forwarded = told?.forwarded { return forwarded }
+        guard let shown = SSL_get0_peer_certificate(ssl) else { return [] }
+        let made = ForwardedClientCert(shown, own: SSL_get_certificate(ssl)).value
+        remember { $0.forwarded = made }
+        return made
+    }
+
+    private func remember(_ change: (Told) -> Void) {
+        let told = self.told ?? Told()
+        self.told = told
+        change(told)
     }
 
     /// One of the certificates it may have shown is for this host.
@@ -77,9 +91,9 @@ final class TLSServerLayer: TLSLayer {
     override func fact(_ fact: LogConnectionFact) -> [UInt8]? {
         // In every line of Istio's format.
         if fact == .serverName { return serverName.isEmpty ? nil : serverName }
-        if let known = told[fact] { return known }
+        if let known = told?.facts[fact] { return known }
         let made = makeFact(fact)
-        told.updateValue(made, forKey: fact)
+        remember { $0.facts.updateValue(made, forKey: fact) }
         return made
     }
 
@@ -87,8 +101,9 @@ final class TLSServerLayer: TLSLayer {
 
     override func handshake(_ fd: Int32) -> HandshakeResult {
         let result = super.handshake(fd)
-        guard result == .done, isResumed, hasOutlivedItsCertificate else { return result }
-        return .failed(EPROTO)
+        guard result == .done else { return result }
+        weir_ssl_forget_names(ssl)
+        return isResumed && hasOutlivedItsCertificate ? .failed(EPROTO) : .done
     }
 
     /// A session is not resumed with a certificate that has expired since; its other rules are part of the session's context.

@@ -82,9 +82,10 @@ final class TLSSocket {
         if ERR_peek_error() != 0 { ERR_clear_error() }
     }
 
-    /// As `begin`, with bytes that come first; returns how many of them `body` took.
+    /// As `begin`, with bytes that come first, and for now are all there is; returns how many of them `body` took.
     func begin(_ fd: Int32, ahead bytes: UnsafeRawBufferPointer, _ body: () -> Void) -> Int {
         begin(fd)
+        readsLeft = 0
         ahead = bytes
         body()
         let taken = bytes.count - ahead.count

@@ -69,6 +69,9 @@ class Worker: ServerHost, AcceptorOwner {
     var tlsHandshakes = 0
     var tlsResumptions = 0
     var tlsFailures = 0
+    /// Names that clients have asked for lately, so that connections with the same one share it.
+    var serverNames = RecentNames()
+    private let localTexts = LocalAddressTexts()
     /// Connections that lacked their PROXY protocol header.
     var proxyHeaderFailures = 0
     /// Counts the configurations adopted: what a connection has found in one is good while it stays the same.
@@ -229,7 +232,10 @@ class Worker: ServerHost, AcceptorOwner {
     /// Both ends of a client's connection, as far as the access log wants them.
     func fillAddresses(_ downstream: inout DownstreamInfo, _ connection: Connection) {
         guard let accessLogger else { return }
-        if accessLogger.wantsDownstreamLocal { downstream.local = connection.localText }
+        if accessLogger.wantsDownstreamLocal {
+            downstream.local =
+                EndpointAddress(connection.localAddress).flatMap { localTexts.text(of: $0) } ?? connection.localText
+        }
         if accessLogger.wantsDownstreamRemote { downstream.remote = connection.peerText(downstream.peer) }
         if accessLogger.wantsDownstreamDirect, expectsProxyHeader(downstream.listener) {
             downstream.direct = connection.directText

@@ -49,4 +49,55 @@ private final class Alarm: LoopSource {
         loop.advance(milliseconds: 1)
         #expect(alarms[0].calls.count == 1)
     }
+
+    @Test func theLoopWakesUpForEachTimerAndForNoneThatWasRemoved() {
+        let loop = Loop()
+        let alarms = (0..<40).map { _ in Alarm(loop: loop) }
+        for (index, alarm) in alarms.enumerated() { alarm.setDeadline(afterMilliseconds: (index * 7) % 20) }
+        for alarm in alarms.prefix(20) { alarm.detach() }
+        while alarms.suffix(20).contains(where: { $0.calls.isEmpty }) { loop.tick(wait: true) }
+        #expect(alarms.prefix(20).allSatisfy { $0.calls.isEmpty })
+        #expect(alarms.suffix(20).allSatisfy { $0.calls.count == 1 } && loop.timerCount == 0)
+    }
+
+    @Test func aTimerSetWhileOthersGoIsCalledToo() {
+        let loop = Loop()
+        let alarm = Alarm(loop: loop)
+        alarm.everyMilliseconds = 1
+        alarm.setDeadline(afterMilliseconds: 0)
+        while alarm.calls.count < 3 { loop.tick(wait: true) }
+        #expect(zip(alarm.calls, alarm.calls.dropFirst()).allSatisfy { $1 >= $0 + 1_000_000 })
+    }
+
+    @Test func theEarliestTimerIsFirstWhateverIsSetMovedAndRemoved() {
+        let loop = Loop()
+        let alarms = (0..<60).map { _ in Alarm(loop: loop) }
+        var timers = LoopTimers()
+        var expected: [Int: UInt64] = [:]
+        var random = FastRandom(seed: 7)
+        for _ in 0..<20_000 {
+            let place = Int(random.below(UInt32(alarms.count)))
+            switch random.below(4) {
+            case 0:
+                timers.remove(alarms[place])
+                expected[place] = nil
+            case 1:
+                let moment = UInt64(random.below(1000))
+                guard let due = timers.takeDue(moment)?.takeUnretainedValue() else {
+                    #expect(expected.values.allSatisfy { $0 > moment })
+                    continue
+                }
+                let taken = alarms.firstIndex { $0 === due } ?? -1
+                #expect(expected[taken] == expected.values.min())
+                expected[taken] = nil
+            default:
+                let moment = UInt64(random.below(1000))
+                timers.set(alarms[place], moment)
+                expected[place] = moment
+            }
+            #expect(timers.earliest == expected.values.min() && timers.count == expected.count)
+        }
+        for alarm in alarms { timers.remove(alarm) }
+        #expect(timers.count == 0 && alarms.allSatisfy { $0.timerPlace == -1 })
+    }
 }

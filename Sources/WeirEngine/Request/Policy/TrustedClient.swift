@@ -58,7 +58,7 @@ final class TrustedClient {
         guard let address else { return nil }
         if isTextStale {
             // Reuses the memory that an earlier request needed.
-            if text == nil { text = LogAddressText(address) } else { text?.set(address) }
+            if text == nil { text = LogAddressText(reusedFor: address) } else { text?.set(address) }
             isTextStale = false
         }
         return text?.address
