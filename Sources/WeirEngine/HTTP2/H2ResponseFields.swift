@@ -16,7 +16,7 @@ enum H2ResponseFields {
                 writeStatus(status, into: room)
                 list.append(":status", UnsafeRawBufferPointer(start: room, count: statusDigits))
                 addLines(head, status, to: &list)
-                if case .length(let length) = head.framing, mayTellLength(status) {
+                if case .length(let length) = head.framing, mayTellLength(status), length > 0 || !isCall(head) {
                     let count = ASCII.writeDecimal(length, into: room + statusDigits)
                     list.append("content-length", UnsafeRawBufferPointer(start: room + statusDigits, count: count))
                 }
@@ -34,6 +34,9 @@ enum H2ResponseFields {
             list.append(line)
         }
     }
+
+    /// An answer of gRPC that is a head alone: its clients take every line of it for the call's own.
+    private static func isCall(_ head: ResponseHead) -> Bool { head.block.firstIndex(of: .grpcStatus) >= 0 }
 
     /// RFC 9110 section 8.6.
     private static func mayTellLength(_ status: Int) -> Bool { status >= 200 && status != 204 }
