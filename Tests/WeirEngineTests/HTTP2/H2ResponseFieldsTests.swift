@@ -8,7 +8,8 @@ import Testing
         var names: [String] = []
         H2ResponseFields.with(head, status: head.status) { list, _ in
             for field in UnsafeBufferPointer(start: list.fields, count: list.count) {
-                names.append(String(decoding: UnsafeBufferPointer(start: field.name, count: field.namelen), as: UTF8.self))
+                let name = UnsafeBufferPointer(start: field.name, count: field.namelen)
+                names.append(String(decoding: name, as: UTF8.self))
             }
         }
         return names
