@@ -126,7 +126,6 @@ extension Borrowed where Object: ServerStream {
         }
     }
     /// The same with the request's client where proxies are trusted to name it; valid until it is asked for again.
-    @inline(__always)  // twice a request, and nearly always a load
     var downstream: UnsafePointer<DownstreamInfo> {
         let info = connectionInfo
         guard let trusted = with({ $0.trustedClient }) else { return info }
