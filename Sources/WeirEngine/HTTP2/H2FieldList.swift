@@ -21,6 +21,10 @@ struct H2FieldList {
         self.capacity = capacity
     }
 
+    func name(_ index: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: fields[index].name, count: fields[index].namelen)
+    }
+
     /// A field whose name is a constant, lower-case.
     mutating func append(_ name: StaticString, _ value: UnsafeRawBufferPointer) {
         append(name.utf8Start, name.utf8CodeUnitCount, value.baseAddress, value.count, isSecret: false)

@@ -7,10 +7,7 @@ import Testing
     private static func names(_ head: ResponseHead) -> [String] {
         var names: [String] = []
         H2ResponseFields.with(head, status: head.status) { list, _ in
-            for field in UnsafeBufferPointer(start: list.fields, count: list.count) {
-                let name = UnsafeBufferPointer(start: field.name, count: field.namelen)
-                names.append(String(decoding: name, as: UTF8.self))
-            }
+            for index in 0..<list.count { names.append(String(decoding: list.name(index), as: UTF8.self)) }
         }
         return names
     }
