@@ -38,7 +38,8 @@ package struct H2TestFrame: Sendable, Equatable {
         (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
     }
 
-    var bytes: [UInt8] {
+    /// As on the wire.
+    package var bytes: [UInt8] {
         let length = payload.count
         let header = [UInt8(length >> 16), UInt8(length >> 8 & 255), UInt8(length & 255), type, flags]
         return header + Self.number(UInt32(stream)) + payload

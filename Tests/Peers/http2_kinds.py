@@ -103,6 +103,19 @@ def settings_enable_push_is_a_flag(client):
 
 
 @case
+def settings_that_overflow_the_window_of_a_stream(client):
+    """6.9.2: an error of the whole connection, although the window is one stream's."""
+    client.send(post(1), window(1, LARGEST - 65535), settings((WINDOW, 65536)))
+    client.connection_error(FLOW_CONTROL)
+
+
+@case
+def settings_that_fill_the_window_of_a_stream(client):
+    client.send(post(1), window(1, LARGEST - 65536), settings((WINDOW, 65536)), frame(DATA, END_STREAM, 1, b"x"))
+    client.answer(1)
+
+
+@case
 def settings_window_has_a_limit(client):
     client.send(settings((WINDOW, LARGEST + 1)))
     client.connection_error(FLOW_CONTROL)

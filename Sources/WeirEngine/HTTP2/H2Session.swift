@@ -35,6 +35,8 @@ class H2Session {
     private final let isServer: Bool
     private final var scanner: H2FrameScanner
     private final var idleFrames: H2Allowance
+    /// Frames that waited when the peer's settings began, or went on.
+    final var queuedBeforeSettings = 0
 
     init(role: Role, loop: Loop, carrier: Connection) {
         self.loop = loop
@@ -116,6 +118,7 @@ class H2Session {
 
     private final func give(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
         guard count > 0 else { return }
+        noteQueue()
         let taken = nghttp2_session_mem_recv(session, bytes, count)
         if taken < 0 { judge(taken) }
     }
@@ -253,9 +256,6 @@ class H2Session {
         return true
     }
 
-    /// What the peer sends on is not credited to it until `resume`.
-    final func pause(_ stream: H2Stream) { stream.fields.pointee.isPaused = true }
-
     final func resume(_ stream: H2Stream) {
         stream.fields.pointee.isPaused = false
         let bytes = stream.fields.pointee.uncredited
@@ -351,6 +351,7 @@ extension H2Session {
     /// A frame begins that nghttp2 does not pass over; `false` ends the connection.
     final func frameHeader(_ frame: nghttp2_frame_hd) -> Bool {
         guard !isEnding else { return false }
+        if UInt32(frame.type) == NGHTTP2_SETTINGS.rawValue { noteQueue() }
         guard isServer, UInt32(frame.type) != NGHTTP2_CONTINUATION.rawValue else { return true }
         let isHead = UInt32(frame.type) == NGHTTP2_HEADERS.rawValue
         frameBegan(beginsHead: isHead)
@@ -401,7 +402,7 @@ extension H2Session {
         case NGHTTP2_RST_STREAM.rawValue:
             stream(header.stream_id)?.fields.pointee.peerHasReset = true
         case NGHTTP2_SETTINGS.rawValue:
-            if UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue == 0 { settingsReceived() }
+            if UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue == 0 { settingsTaken() }
         case NGHTTP2_PING.rawValue:
             if UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue != 0 { pingAnswered() }
         case NGHTTP2_GOAWAY.rawValue:

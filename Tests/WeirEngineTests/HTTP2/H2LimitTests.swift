@@ -102,6 +102,27 @@ import WeirTestSupport
         #expect(try talk.connectionError() == Self.calm)
     }
 
+    @Test func answersToControlFramesThatWaitAreBounded() throws {
+        let ping = Frame(Frame.ping, [1, 2, 3, 4, 5, 6, 7, 8])
+        let talk = try H2Conversation()
+        try talk.send(Array(repeating: ping, count: H2Limits.maxQueuedAcks))
+        try talk.run(until: "all are answered") { $0.frames(Frame.ping).count == H2Limits.maxQueuedAcks }
+        let other = try H2Conversation()
+        try other.send(Array(repeating: ping, count: H2Limits.maxQueuedAcks + 1))
+        #expect(try other.connectionError() == Self.calm)
+    }
+
+    @Test func settingsOfOneFrameAreBounded() throws {
+        let entry: [UInt8] = [0, 0x20, 0, 0, 0, 1]
+        for (count, code) in [(H2Limits.maxSettings, nil), (H2Limits.maxSettings + 1, Self.calm)] as [(Int, Int?)] {
+            let talk = try H2Conversation()
+            try talk.send(Frame(Frame.settings, Array(repeating: entry, count: count).flatMap(\.self)))
+            try? talk.send(talk.get(1, "/missing-cluster"))
+            try talk.run(until: "an answer or the end") { $0.hasEnded(1) || $0.hasEnded }
+            #expect(talk.client.goAwayCode == code)
+        }
+    }
+
     @Test func aClientThatTakesBackOneRequestAfterAnotherIsCutOff() throws {
         let origin = try OriginServer(raw: { reader, _ in while try !reader.someBytes().isEmpty {} })
         defer { origin.stop() }

@@ -7,6 +7,7 @@ import WeirTestSupport
 @Suite struct H2StrictnessTests {
     typealias Frame = H2TestFrame
 
+    private static let flowControlError = 3
     private static let streamClosed = 5
     private static let protocolError = 1
 
@@ -71,6 +72,34 @@ import WeirTestSupport
         try talk.send(talk.get(1), H2TestClient.data(1, "more"))
         try talk.run(until: "the stream is reset") { $0.resetCode(1) == Self.streamClosed || $0.goAwayCode != nil }
         try talk.awaitExchanges(0)
+    }
+
+    /// Also when they come in pieces, and between those much else goes out (RFC 9113 section 6.9.2).
+    @Test func settingsThatOverflowAWindowAreAConnectionError() throws {
+        let origin = try OriginServer(raw: { reader, _ in while try !reader.someBytes().isEmpty {} })
+        defer { origin.stop() }
+        let talk = try H2Conversation(origins: [origin.port])
+        let largest = UInt32(Int32.max)
+        try talk.send(talk.post(1), Frame.windowUpdate(1, by: largest - 65_535))
+        try talk.awaitOrigin(origin)
+        let settings = Frame(Frame.settings, [0, 4] + Frame.number(65_536)).bytes
+        try talk.client.socket.send(Array(settings.prefix(10)))
+        try talk.gateway.run(until: "the beginning is read") { talk.gateway.worker.loop.pool.inUse > 0 }
+        talk.gateway.advance(milliseconds: 10)
+        try talk.client.socket.send(Array(settings.dropFirst(10)))
+        #expect(try talk.connectionError() == Self.flowControlError)
+        try talk.awaitExchanges(0)
+    }
+
+    @Test func settingsThatFillAWindowAreTaken() throws {
+        let origin = try OriginServer(raw: { reader, _ in while try !reader.someBytes().isEmpty {} })
+        defer { origin.stop() }
+        let talk = try H2Conversation(origins: [origin.port])
+        try talk.send(
+            talk.post(1), Frame.windowUpdate(1, by: UInt32(Int32.max) - 65_536), talk.get(3, "/missing-cluster"),
+            Frame(Frame.settings, [0, 4] + Frame.number(65_536)), talk.get(5, "/missing-cluster"))
+        try talk.run(until: "the answers end") { $0.hasEnded(3) && $0.hasEnded(5) }
+        #expect(talk.client.goAwayCode == nil && talk.client.resetCode(1) == nil)
     }
 
     /// Although priorities are looked at nowhere else.
