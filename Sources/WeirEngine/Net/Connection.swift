@@ -118,7 +118,7 @@ class Connection: LoopSource {
     var isClosed: Bool { phase == .closed }
     /// Our end as text; the kernel is asked once, and gives it out when a connection is begun.
     final var localText: LogAddress? {
-        if localLogText == nil { localLogText = EndpointAddress(localAddress).map { LogAddressText($0) } }
+        if localLogText == nil, let address = EndpointAddress(localAddress) { localLogText = LogAddressText(address) }
         return localLogText?.address
     }
     /// The peer's end as text, which whoever accepted the connection knows.
@@ -131,8 +131,8 @@ class Connection: LoopSource {
     }
     /// The other end of the socket as text, whoever it speaks for; the kernel is asked once.
     final var directText: LogAddress? {
-        if directLogText == nil, descriptor >= 0 {
-            directLogText = EndpointAddress(Socket.peerAddress(descriptor)).map { LogAddressText($0) }
+        if directLogText == nil, descriptor >= 0, let address = EndpointAddress(Socket.peerAddress(descriptor)) {
+            directLogText = LogAddressText(address)
         }
         return directLogText?.address
     }

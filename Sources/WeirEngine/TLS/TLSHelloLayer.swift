@@ -16,6 +16,8 @@ final class TLSHelloLayer: TransportLayer {
     private var next: TransportLayer?
     /// The client has asked for a name nobody here has, or for none where that is nobody's.
     private(set) var isUnknownServer = false
+    /// Then: our end of the connection, whose socket is given up before that is logged.
+    private(set) var local: EndpointAddress?
     private var serverName: [UInt8] = []
 
     override var needsHandshake: Bool { true }
@@ -41,7 +43,7 @@ final class TLSHelloLayer: TransportLayer {
         guard case .done(let length) = result else { return Self.outcome(result) }
         let slice = loop.sliceOfRead(room.chunk, start: room.start, count: length)
         switch ClientHello.read(slice.buffer) {
-        case .complete(let hello): return meet(hello, slice)
+        case .complete(let hello): return meet(hello, slice, fd)
         case .refused: return .failed(EPROTO)
         case .needMore:
             let chunk = loop.pool.take(minimum: ClientHello.maxBytes)
@@ -60,7 +62,7 @@ final class TLSHelloLayer: TransportLayer {
         switch ClientHello.read(UnsafeRawBufferPointer(start: chunk.bytes, count: gatheredBytes)) {
         case .complete(let hello):
             gathered = nil
-            return meet(hello, ByteSlice(adopting: chunk, start: 0, count: gatheredBytes))
+            return meet(hello, ByteSlice(adopting: chunk, start: 0, count: gatheredBytes), fd)
         case .refused: return .failed(EPROTO)
         case .needMore: return .wantRead
         }
@@ -75,10 +77,11 @@ final class TLSHelloLayer: TransportLayer {
     }
 
     /// The name is known: so is the server, or that there is none.
-    private func meet(_ hello: ClientHello, _ slice: consuming ByteSlice) -> HandshakeResult {
+    private func meet(_ hello: ClientHello, _ slice: consuming ByteSlice, _ fd: Int32) -> HandshakeResult {
         let server = hello.serverName.withUnsafeBytes { worker.tlsServer(listener: listener, name: $0) }
         guard let server else {
             isUnknownServer = true
+            local = EndpointAddress(Socket.localAddress(fd))
             serverName = hello.serverName
             return .failed(EPROTO)
         }

@@ -106,11 +106,12 @@ extension Worker {
     func handshakeFailed(_ connection: Connection, _ downstream: DownstreamInfo) {
         tlsFailures += 1
         // Scanners that speak no TLS, or give up, leave no line.
-        guard case .layered(let layer) = connection.transport, (layer as? TLSHelloLayer)?.isUnknownServer == true
+        guard case .layered(let layer) = connection.transport, let hello = layer as? TLSHelloLayer,
+            hello.isUnknownServer
         else { return }
         var downstream = downstream
         downstream.layer = Unmanaged.passUnretained(layer)
-        fillAddresses(&downstream, connection)
+        fillAddresses(&downstream, connection, local: hello.local)
         var record = RequestRecord()
         record.startedAt = loop.now
         record.isStream = true

@@ -71,7 +71,7 @@ class Worker: ServerHost, AcceptorOwner {
     var tlsFailures = 0
     /// Names that clients have asked for lately, so that connections with the same one share it.
     var serverNames = RecentNames()
-    private let localTexts = LocalAddressTexts()
+    let localTexts = LocalAddressTexts()
     /// Connections that lacked their PROXY protocol header.
     var proxyHeaderFailures = 0
     /// Counts the configurations adopted: what a connection has found in one is good while it stays the same.
@@ -227,19 +227,6 @@ class Worker: ServerHost, AcceptorOwner {
         // The host's list keeps it until it closes.
         let server = H1ServerConnection(host: self, connection: connection, downstream: downstream)
         if isDraining { server.drain() }
-    }
-
-    /// Both ends of a client's connection, as far as the access log wants them.
-    func fillAddresses(_ downstream: inout DownstreamInfo, _ connection: Connection) {
-        guard let accessLogger else { return }
-        if accessLogger.wantsDownstreamLocal {
-            downstream.local =
-                EndpointAddress(connection.localAddress).flatMap { localTexts.text(of: $0) } ?? connection.localText
-        }
-        if accessLogger.wantsDownstreamRemote { downstream.remote = connection.peerText(downstream.peer) }
-        if accessLogger.wantsDownstreamDirect, expectsProxyHeader(downstream.listener) {
-            downstream.direct = connection.directText
-        }
     }
 
     override func beginExchange(on stream: Borrowed<ServerStream>) -> Borrowed<MessageSink> {
