@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
+import Synchronization
 
-/// A directory of a test's own, gone with the object.
+/// A directory of a test's own, gone with the object, or with the process where the object outlives the tests.
 package final class TemporaryDirectory: Sendable {
     package let path: String
 
@@ -11,12 +12,24 @@ package final class TemporaryDirectory: Sendable {
         var template = Array("\(parent)/weir-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Self.failure(parent) }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        _ = Self.removesRestAtExit
+        _ = Self.live.withLock { $0.insert(path) }
     }
 
     deinit {
         // Left behind at worst.
         try? FileManager.default.removeItem(atPath: path)
+        _ = Self.live.withLock { $0.remove(path) }
     }
+
+    private static let live = Mutex<Set<String>>([])
+    private static let removesRestAtExit: Void = {
+        atexit {
+            for path in TemporaryDirectory.live.withLock({ $0 }) {
+                try? FileManager.default.removeItem(atPath: path)
+            }
+        }
+    }()
 
     package func path(_ name: String) -> String { path + "/" + name }
 
