@@ -70,6 +70,20 @@ package final class TestAuthority: Sendable {
         return identity
     }
 
+    /// What the authority says of a certificate that it has issued, for a day: an OCSP response in DER.
+    package func ocspResponse(for identity: Identity) throws -> [UInt8] {
+        let serial = try openssl.run(["x509", "-noout", "-serial", "-in", identity.certificate]).output
+            .trimmingCharacters(in: .whitespacesAndNewlines).replacingOccurrences(of: "serial=", with: "")
+        let file = directory.path("\(UInt64.random(in: 0..<UInt64.max))")
+        try directory.write("index", "V\t491231235959Z\t\t\(serial)\tunknown\t/CN=issued\n")
+        try run(["ocsp", "-issuer", root.certificate, "-cert", identity.certificate, "-reqout", file + ".request"])
+        try run([
+            "ocsp", "-index", directory.path("index"), "-CA", root.certificate, "-rsigner", root.certificate, "-rkey",
+            root.key, "-reqin", file + ".request", "-respout", file, "-ndays", "1",
+        ])
+        return Array(try Data(contentsOf: URL(filePath: file)))
+    }
+
     private func run(_ arguments: [String]) throws {
         let outcome = try openssl.run(arguments)
         guard outcome.status == 0 else { throw TestSocketError(description: "openssl: \(outcome.errors)") }

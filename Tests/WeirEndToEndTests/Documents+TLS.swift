@@ -24,11 +24,15 @@ extension Documents {
 
     /// A Secret of type kubernetes.io/tls, with the authority of clients if there is one.
     static func secret(
-        _ name: String = "certificate", _ identity: TestAuthority.Identity, clientAuthority: TestAuthority? = nil
+        _ name: String = "certificate", _ identity: TestAuthority.Identity, clientAuthority: TestAuthority? = nil,
+        staple: [UInt8]? = nil
     ) throws -> String {
-        var data = [("tls.crt", try identity.certificateText), ("tls.key", try identity.keyText)]
-        if let clientAuthority { data.append(("ca.crt", try clientAuthority.certificateText)) }
-        let lines = data.map { "  \($0): \(Data($1.utf8).base64EncodedString())\n" }.joined()
+        var data = [
+            ("tls.crt", Data(try identity.certificateText.utf8)), ("tls.key", Data(try identity.keyText.utf8)),
+        ]
+        if let clientAuthority { data.append(("ca.crt", Data(try clientAuthority.certificateText.utf8))) }
+        if let staple { data.append(("tls.ocsp-staple", Data(staple))) }
+        let lines = data.map { "  \($0): \($1.base64EncodedString())\n" }.joined()
         return "apiVersion: v1\nkind: Secret\nmetadata: {name: \(name)}\ntype: kubernetes.io/tls\ndata:\n" + lines
     }
 

@@ -61,17 +61,20 @@ extension Analyzer {
     /// One certificate on several Gateways: clients reuse a connection for another host, and get a 404.
     static let gatewayCertificates = Analyzer(
         "gateway.Certificates", "Certificates that several Gateways of the same pods serve",
-        inputs: [.gateway], codes: [.duplicateCertificate]
+        inputs: [.gateway, .pod, .secret], codes: [.duplicateCertificate]
     ) { context, findings in
+        var options = context.options
+        options.guessesSecretNamespaces = true
         var owners: [ServedCertificate: [(gateway: Resource, selector: [String: String])]] = [:]
-        for (resource, gateway) in context.gateways {
-            for certificate in Set(gateway.servers.compactMap { ServedCertificate($0) }) {
+        let places = context.gateways.map { options.secretNamespaces(of: $0.resource, context.pods) }
+        for ((resource, gateway), namespaces) in zip(context.gateways, places) {
+            for certificate in Set(gateway.servers.compactMap { ServedCertificate($0, namespaces, context) }) {
                 owners[certificate, default: []].append((resource, gateway.selector))
             }
         }
-        for (resource, gateway) in context.gateways {
+        for ((resource, gateway), namespaces) in zip(context.gateways, places) {
             for (index, server) in gateway.servers.enumerated() {
-                guard let certificate = ServedCertificate(server) else { continue }
+                guard let certificate = ServedCertificate(server, namespaces, context) else { continue }
                 // As Istio: reported where this selector is the wider one of the two.
                 let others = (owners[certificate] ?? []).lazy.filter {
                     $0.gateway.id != resource.id && gateway.selector.isCarried(by: $0.selector)
@@ -130,13 +133,15 @@ private struct ServerClaim: Hashable {
 
 /// Where a server's certificate comes from.
 private enum ServedCertificate: Hashable {
-    case secret(String)
+    /// Its namespace is where there is such a Secret; `nil` = nowhere yet, and Gateways of one workload mean the same.
+    case secret(namespace: String?, name: String)
     case files(certificate: String, key: String)
 
-    init?(_ server: Gateway.Server) {
+    /// `namespaces`: where the Gateway's Secrets may be; the first that has one counts.
+    init?(_ server: Gateway.Server, _ namespaces: [String], _ context: AnalysisContext) {
         guard let tls = server.tls else { return nil }
         if let name = tls.credentialName, !name.isEmpty {
-            self = .secret(name)
+            self = .secret(namespace: namespaces.first { context.secret(name, in: $0) != nil }, name: name)
         } else if let certificate = tls.serverCertificate, let key = tls.privateKey, !certificate.isEmpty, !key.isEmpty
         {
             self = .files(certificate: certificate, key: key)

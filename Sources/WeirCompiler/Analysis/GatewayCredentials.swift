@@ -22,12 +22,12 @@ extension Analyzer {
                                 + "there with tls.crt and tls.key, or correct the name.")
                         continue
                     }
-                    guard field == "credentialName", let problem = secret.problem(at: context.unixSeconds) else {
+                    guard field == "credentialName", let problem = secret.problem(name, at: context.unixSeconds) else {
                         continue
                     }
                     findings.report(
                         .invalidCredential, resource, path: "\(path).\(field)", line: server.line,
-                        "Secret \(name): \(problem)")
+                        problem)
                 }
             }
         }
@@ -42,20 +42,21 @@ extension Gateway.TLS {
 }
 
 extension Secret {
-    /// Why its key pair cannot be served, if so (semantics 2.7).
-    fileprivate func problem(at unixSeconds: Double) -> String? {
-        guard let pair = keyPair else {
-            return "it needs tls.crt and tls.key (or cert and key). Add what is missing."
+    /// Why its key pair cannot be served, or should not be, if so (semantics 2.7); as sentences.
+    fileprivate func problem(_ name: String, at unixSeconds: Double) -> String? {
+        guard let pair = keyPair else { return "Secret \(name) is no use: \(keyPairGap). Add what is missing." }
+        let checked = CredentialStore.check(
+            pair.served, in: "\(pair.certificateKey) of Secret \(name)", "\(pair.keyKey) of Secret \(name)")
+        switch checked {
+        case .bad(let problem), .good(_, _, .some(let problem)): return problem.text
+        case .good(_, let certificates, nil):
+            let dates = certificates.lazy.compactMap { $0.problem(atUnix: unixSeconds) }.first
+            return dates.map { "The certificate of Secret \(name) \($0). Renew it." }
         }
-        guard let dates = CertificateDates(pem: pair.certificate) else {
-            return
-                "\(pair.certificateKey) holds no certificate that can be read. Write PEM text that begins with a certificate."
-        }
-        guard PEMBlock.first(in: pair.key, whoseLabelEndsIn: "PRIVATE KEY") != nil else {
-            return "\(pair.keyKey) holds no private key. Write PEM text with one."
-        }
-        if unixSeconds >= dates.notAfter { return "its certificate has expired. Renew it." }
-        if unixSeconds < dates.notBefore { return "its certificate is not valid yet. Check its dates." }
-        return nil
     }
+}
+
+extension CredentialProblem {
+    /// In whole sentences.
+    fileprivate var text: String { "\(reason.prefix(1).uppercased())\(reason.dropFirst()). \(advice)" }
 }

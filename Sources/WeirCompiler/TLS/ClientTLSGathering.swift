@@ -138,8 +138,7 @@ struct ClientTLSGathering {
         // Files are looked at where they are used from alone.
         if !credentials.readsFiles, credential.source.isFile { return nil }
         if let problem = credential.problem {
-            let consequence =
-                credential.value == nil ? Self.consequence : "so the last good edition stays in use"
+            let consequence = problem.consequence(isInUse: credential.value != nil, otherwise: Self.consequence)
             report(
                 problem.kind == .missing ? .referenceNotFound : .invalidCredential, field,
                 "\(problem.reason.prefix(1).uppercased())\(problem.reason.dropFirst()), \(consequence). \(problem.advice)"

@@ -52,6 +52,8 @@ struct CredentialProblem: Error, Hashable {
     enum Kind: Hashable {
         case missing
         case broken
+        /// A part is no use, and the rest is used without it.
+        case leftOut
     }
 
     let kind: Kind
@@ -59,6 +61,12 @@ struct CredentialProblem: Error, Hashable {
     let reason: String
     /// A sentence.
     let advice: String
+
+    /// What becomes of it, as the rest of a sentence.
+    func consequence(isInUse: Bool, otherwise: String) -> String {
+        if kind == .leftOut { return "so it is left out" }
+        return isInUse ? "so the last good edition stays in use" : otherwise
+    }
 }
 
 /// One source as it stands: for `weir secrets`, metrics and `/config_dump`.

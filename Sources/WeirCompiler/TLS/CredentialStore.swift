@@ -64,7 +64,7 @@ final class CredentialStore {
     private func status<Value>(_ credential: Credential<Value>, _ now: Double?) -> CertificateStatus {
         let state: CertificateStatus.State =
             switch credential.problem?.kind {
-            case nil: .active
+            case nil, .leftOut: .active
             case .missing: .missing
             case .broken: .broken
             }
@@ -99,9 +99,7 @@ final class CredentialStore {
             let advice = "Add what is missing."
             return pairs.absent(source, broken("Secret \(source.name) is no use: \(secret.keyPairGap)", advice))
         }
-        let certificate = TLSServerSpec.Certificate(
-            chainPEM: pair.certificate, keyPEM: pair.key, ocspResponse: pair.staple)
-        return pairs.present(source, certificate) {
+        return pairs.present(source, pair.served) {
             Self.check(
                 $0, in: "\(pair.certificateKey) of Secret \(source.name)", "\(pair.keyKey) of Secret \(source.name)")
         }
@@ -118,7 +116,9 @@ final class CredentialStore {
         }
         let value = Authorities(certificates: authority.certificate, revocationList: authority.revocationList)
         return trusts.present(source, value) {
-            Self.check($0, in: "\(authority.certificateKey) of Secret \(source.name)")
+            Self.check(
+                $0, in: "\(authority.certificateKey) of Secret \(source.name)",
+                list: "\(authority.revocationKey) of Secret \(source.name)")
         }
     }
 
@@ -174,7 +174,7 @@ final class CredentialStore {
         switch bytes(path) {
         case .success(let text):
             let value = Authorities(certificates: text, revocationList: revocationList)
-            return trusts.present(source, value) { Self.check($0, in: path) }
+            return trusts.present(source, value) { Self.check($0, in: path, list: revocationFile ?? "") }
         case .failure(let problem): return trusts.absent(source, problem)
         }
     }
@@ -197,7 +197,7 @@ final class CredentialStore {
     // MARK: Checks
 
     /// Whether OpenSSL takes the pair; a staple it does not take is left out.
-    private static func check(
+    static func check(
         _ pair: TLSServerSpec.Certificate, in certificate: String, _ key: String
     ) -> CredentialCache<TLSServerSpec.Certificate>.Checked {
         do throws(TLSConfigurationError) {
@@ -206,7 +206,7 @@ final class CredentialStore {
         } catch {
             return switch error {
             case .unreadableOCSPResponse where pair.ocspResponse != nil:
-                check(TLSServerSpec.Certificate(chainPEM: pair.chainPEM, keyPEM: pair.keyPEM), in: certificate, key)
+                withoutStaple(pair, in: certificate, key)
             case .keyOfAnotherCertificate:
                 .bad(
                     CredentialProblem(
@@ -231,9 +231,27 @@ final class CredentialStore {
         }
     }
 
+    private static func withoutStaple(
+        _ pair: TLSServerSpec.Certificate, in certificate: String, _ key: String
+    ) -> CredentialCache<TLSServerSpec.Certificate>.Checked {
+        let rest = TLSServerSpec.Certificate(chainPEM: pair.chainPEM, keyPEM: pair.keyPEM)
+        let checked = check(rest, in: certificate, key)
+        guard case .good(let served, let facts, nil) = checked else { return checked }
+        let problem = CredentialProblem(
+            kind: .leftOut, reason: "the OCSP response beside \(certificate) cannot be read",
+            advice: "Write the response as DER.")
+        return .good(served, facts, problem)
+    }
+
     private static func check(
-        _ trust: Authorities, in place: String
+        _ trust: Authorities, in place: String, list: String
     ) -> CredentialCache<Authorities>.Checked {
+        if let reason = trust.revocationList.flatMap({ CertificateFacts.revocationListProblem(inPEM: $0) }) {
+            return .bad(
+                CredentialProblem(
+                    kind: .broken, reason: "there is no revocation list that can be read in \(list) (\(reason))",
+                    advice: "Write it as PEM text."))
+        }
         do throws(TLSConfigurationError) {
             return .good(trust, try CertificateFacts.all(inPEM: trust.certificates))
         } catch {
@@ -248,7 +266,8 @@ final class CredentialStore {
 /// The last good edition of each source.
 struct CredentialCache<Value: Hashable> {
     enum Checked {
-        case good(Value, [CertificateFacts])
+        /// What of it is no use is told all the same.
+        case good(Value, [CertificateFacts], CredentialProblem? = nil)
         case bad(CredentialProblem)
     }
     private struct Entry {
@@ -274,8 +293,9 @@ struct CredentialCache<Value: Hashable> {
         if entry.input != input {
             entry.input = input
             switch check(input) {
-            case .good(let value, let facts):
-                entry.credential = CredentialStore.Credential(source: source, value: value, facts: facts)
+            case .good(let value, let facts, let problem):
+                entry.credential = CredentialStore.Credential(
+                    source: source, value: value, facts: facts, problem: problem)
             case .bad(let problem): entry.credential.problem = problem
             }
         }

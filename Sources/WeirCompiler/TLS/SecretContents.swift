@@ -1,4 +1,5 @@
 import WeirConfig
+import WeirEngine
 
 /// The values of a Secret that TLS reads, under the names Istio knows (semantics 2.7); its type does not count.
 extension Secret {
@@ -10,6 +11,11 @@ extension Secret {
         let certificate: [UInt8]
         let key: [UInt8]
         let staple: [UInt8]?
+
+        /// As it is served.
+        var served: TLSServerSpec.Certificate {
+            TLSServerSpec.Certificate(chainPEM: certificate, keyPEM: key, ocspResponse: staple)
+        }
     }
 
     /// Certificates that are trusted.
@@ -18,6 +24,9 @@ extension Secret {
         let certificateKey: String
         let certificate: [UInt8]
         let revocationList: [UInt8]?
+
+        /// The key that a list of revoked certificates is found under.
+        var revocationKey: String { certificateKey == "cacert" ? "crl" : "ca.crl" }
     }
 
     /// An empty value is a missing one.

@@ -126,10 +126,8 @@ struct TLSMaterialGathering {
         // Files are looked at where they are served from alone.
         if !credentials.readsFiles, credential.source.isFile { return nil }
         if let problem = credential.problem {
-            let consequence =
-                credential.value == nil
-                ? "so TLS connections to this server fail"
-                : "so the last good edition stays in use"
+            let consequence = problem.consequence(
+                isInUse: credential.value != nil, otherwise: "so TLS connections to this server fail")
             report(
                 problem.kind == .missing ? .referenceNotFound : .invalidCredential, field,
                 "\(problem.reason.capitalizedFirst), \(consequence). \(problem.advice)")

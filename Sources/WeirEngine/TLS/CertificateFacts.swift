@@ -33,6 +33,16 @@ package struct CertificateFacts: Sendable, Hashable {
         }
     }
 
+    /// Why the lists of revoked certificates in a PEM text cannot be read; `nil` when they can.
+    package static func revocationListProblem(inPEM pem: [UInt8]) -> String? {
+        switch OpenSSLText.revocationLists(pem) {
+        case .failure(let failure): return failure.reason
+        case .success(let lists):
+            for list in lists { X509_CRL_free(list) }
+            return nil
+        }
+    }
+
     init(_ certificate: OpaquePointer) {
         subject = Self.text(of: X509_get_subject_name(certificate))
         issuer = Self.text(of: X509_get_issuer_name(certificate))

@@ -44,6 +44,10 @@ final class TLSServerMaterial {
         case .success(let found): read = found
         case .failure(let failure): throw .unreadableCertificate(number, failure.reason)
         }
+        guard read.count <= TLSLimits.ownChainCertificates else {
+            for certificate in read { X509_free(certificate) }
+            throw .chainTooLong(number, read.count)
+        }
         guard let chain = OPENSSL_sk_new_null() else { fatalError("out of memory for a certificate chain") }
         for other in read.dropFirst() { OPENSSL_sk_push(chain, UnsafeRawPointer(other)) }
         guard let key = OpenSSLText.privateKey(source.keyPEM) else {

@@ -89,6 +89,8 @@ package enum TLSConfigurationError: Error, Sendable, Hashable, CustomStringConve
     case noCertificate
     /// The rest of the text says which, counted from 1, and what OpenSSL found.
     case unreadableCertificate(Int, String)
+    /// More certificates than are shown; the second number says how many.
+    case chainTooLong(Int, Int)
     case unreadableKey(Int, String)
     case keyOfAnotherCertificate(Int)
     /// The certificate is refused, as for a key that is too short.
@@ -106,6 +108,8 @@ package enum TLSConfigurationError: Error, Sendable, Hashable, CustomStringConve
         switch self {
         case .noCertificate: "there is no certificate"
         case .unreadableCertificate(let number, let reason): "certificate \(number) cannot be read: \(reason)"
+        case .chainTooLong(let number, let count):
+            "certificate \(number) has a chain of \(count) certificates, more than \(TLSLimits.ownChainCertificates)"
         case .unreadableKey(let number, let reason):
             "the private key of certificate \(number) cannot be read: \(reason)"
         case .keyOfAnotherCertificate(let number): "the private key does not belong to certificate \(number)"

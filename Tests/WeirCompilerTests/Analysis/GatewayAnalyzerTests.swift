@@ -89,6 +89,23 @@ import WeirConfig
             Doc.tlsGateway("a", "credentialName: c", selector: "app: a")
                 + Doc.tlsGateway("b", "credentialName: c", selector: "app: b")),
         AnalysisCase(
+            "one Secret that is yet to come, named by Gateways of two namespaces",
+            Doc.tlsGateway("a", "credentialName: c")
+                + Doc.tlsGateway("b", "credentialName: c", more: ", namespace: two"),
+            ["IST0138 a spec.servers[0].tls", "IST0138 b spec.servers[0].tls"]),
+        AnalysisCase(
+            "one Secret where the gateway is, named by Gateways of two namespaces",
+            Doc.tlsGateway("a", "credentialName: c", selector: "app: edge")
+                + Doc.tlsGateway("b", "credentialName: c", selector: "app: edge", more: ", namespace: two")
+                + Doc.core("Secret", "c", more: ", namespace: edge") + Doc.core("Secret", "c", more: ", namespace: two")
+                + Doc.pod("p", labels: "app: edge", more: ", namespace: edge"),
+            ["IST0138 a spec.servers[0].tls", "IST0138 b spec.servers[0].tls"]),
+        AnalysisCase(
+            "a Secret of the same name in each namespace",
+            Doc.tlsGateway("a", "credentialName: c")
+                + Doc.tlsGateway("b", "credentialName: c", more: ", namespace: two")
+                + Doc.core("Secret", "c") + Doc.core("Secret", "c", more: ", namespace: two")),
+        AnalysisCase(
             "the wider selector is told",
             Doc.tlsGateway("a", "credentialName: c", selector: "app: a")
                 + Doc.tlsGateway("b", "credentialName: c", selector: "app: a, tier: edge"),

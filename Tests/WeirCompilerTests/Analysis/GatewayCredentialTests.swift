@@ -5,21 +5,8 @@ import WeirConfig
 
 /// The Secrets that TLS servers name, and the dates of their certificates.
 @Suite struct GatewayCredentialTests {
-    /// Valid from 2026-11-21T12:27:10Z to 2036-11-18T12:27:10Z; made for this test, its key thrown away.
-    private static let certificate = """
-        -----BEGIN CERTIFICATE-----
-        MIIBcjCCARmgAwIBAgIUfFFpTgqYb1RgdgoGzzeuRngOlZ8wCgYIKoZIzj0EAwIw
-        DzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjExMjI3MTBaFw0zNjExMTgxMjI3MTBa
-        MA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARuS7Ui
-        htq8VuBz/YAhxWqlibS/0liegE6+OE9YEFD8aeFaxFADgJL3yo6pXDIwOuMQX1Ls
-        gp9HjE0ymrksjEewo1MwUTAdBgNVHQ4EFgQUYWcLG9+lfoatA58Tzq1/u/f/RsQw
-        HwYDVR0jBBgwFoAUYWcLG9+lfoatA58Tzq1/u/f/RsQwDwYDVR0TAQH/BAUwAwEB
-        /zAKBggqhkjOPQQDAgNHADBEAiA7ohm+EIqnxW4Kq01oDbFzDF3oJdd1rNtBNmLg
-        jVYIQAIgEh3YkOVYLrJzH3fEbM7lJRo8u4NCyFklwx7bBqREJJc=
-        -----END CERTIFICATE-----
-        """
-
-    private static let key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"
+    private static let certificate = TestPair.one.certificate
+    private static let key = TestPair.one.key
 
     private static func secret(
         _ name: String = "cred", crt: String? = certificate, key: String? = key,
@@ -70,6 +57,9 @@ import WeirConfig
         AnalysisCase(
             "text that is no certificate", Doc.tlsGateway("gw", "credentialName: cred") + secret(crt: "hello"), invalid),
         AnalysisCase(
+            "the key of another certificate",
+            Doc.tlsGateway("gw", "credentialName: cred") + secret(key: TestPair.two.key), invalid),
+        AnalysisCase(
             "a key that is none", Doc.tlsGateway("gw", "credentialName: cred") + secret(key: certificate), invalid),
     ]
 
@@ -78,37 +68,15 @@ import WeirConfig
         #expect(row.found(by: .gatewayCredentials) == row.expected)
     }
 
+    /// From 2020-01-01 to 2021-01-01, both at midnight.
     @Test func certificatesExpireAndBegin() {
-        let row = AnalysisCase("", Doc.tlsGateway("gw", "credentialName: cred") + Self.secret())
-        #expect(row.found(by: .gatewayCredentials, at: 1_795_264_030.0 - 1) == Self.invalid)
-        #expect(row.found(by: .gatewayCredentials, at: 1_795_264_030.0) == [])
-        #expect(row.found(by: .gatewayCredentials, at: 2_110_624_030.0 - 1) == [])
-        #expect(row.found(by: .gatewayCredentials, at: 2_110_624_030.0) == Self.invalid)
-    }
-
-    @Test func datesAreReadFromTheFirstCertificate() {
-        let text =
-            "leading words\n" + Self.certificate + "\n-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
-        let dates = CertificateDates(pem: Array(text.utf8))
-        #expect(dates?.notBefore == 1_795_264_030.0)
-        #expect(dates?.notAfter == 2_110_624_030.0)
-    }
-
-    /// Every prefix and every changed byte is refused or read, and never traps.
-    @Test func damagedCertificatesAreSurvived() {
-        let bytes = Array(Self.certificate.utf8)
-        for end in stride(from: 0, to: bytes.count, by: 7) { _ = CertificateDates(pem: Array(bytes[..<end])) }
-        guard let der = PEMBlock.first(in: bytes, whoseLabelEndsIn: "CERTIFICATE") else {
-            Issue.record("the certificate cannot be decoded")
-            return
-        }
-        for place in der.indices {
-            for value in [0, 0x7F, 0x80, 0x84, 0xFF] as [UInt8] {
-                var damaged = der
-                damaged[place] = value
-                _ = CertificateDates(der: damaged)
-            }
-            #expect(CertificateDates(der: Array(der[..<place])) == nil)
-        }
+        let row = AnalysisCase(
+            "",
+            Doc.tlsGateway("gw", "credentialName: cred")
+                + Self.secret(crt: TestPair.old.certificate, key: TestPair.old.key))
+        #expect(row.found(by: .gatewayCredentials, at: 1_577_836_800.0 - 1) == Self.invalid)
+        #expect(row.found(by: .gatewayCredentials, at: 1_577_836_800.0) == [])
+        #expect(row.found(by: .gatewayCredentials, at: 1_609_459_200.0 - 1) == [])
+        #expect(row.found(by: .gatewayCredentials, at: 1_609_459_200.0) == Self.invalid)
     }
 }

@@ -147,6 +147,35 @@ import WeirEngine
         #expect(missing.findings.first == "IST0101 alpha spec.trafficPolicy.tls.credentialName alpha.yaml:1")
     }
 
+    /// With everything that is in use at the gateway, by name.
+    @Test func whatIsShownAndTrustedIsListed() {
+        let pair = TestPair.one
+        let up = F.secret(
+            "up", ["tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": TestPair.authority.certificate])
+        let result = compile(Compiler.make(), [Self.rule(Self.settings(.mutual) { $0.credentialName = "up" }), up])
+        #expect(result.credentials == ["default/up CA ACTIVE", "default/up Cert Chain ACTIVE"])
+        #expect(result.certificates.allSatisfy { $0.users == ["DestinationRule default/alpha"] })
+    }
+
+    @Test func aBrokenRevocationListDoesNotReplaceAGoodOne() {
+        let files = FakeFiles()
+        files["/ca"] = TestPair.authority.certificate
+        let compiler = Compiler(options: CompilerOptions(workers: 1), files: files)
+        func rule(_ list: String?) -> Resource {
+            Self.rule(
+                Self.settings {
+                    $0.caCertificates = "/ca"
+                    $0.caCrl = list
+                })
+        }
+        let first = compile(compiler, [rule(nil)])
+        files["/crl"] = "hello"
+        let broken = compile(compiler, [rule("/crl")])
+        #expect(broken.snapshot.clusters[0].spec.tls == first.snapshot.clusters[0].spec.tls)
+        #expect(broken.findings == ["IST0161 alpha spec.trafficPolicy.tls.caCertificates alpha.yaml:1"])
+        #expect(broken.diagnostics.first?.message.contains("no revocation list that can be read in /crl") == true)
+    }
+
     @Test func theMeshsOwnCertificatesAreRefused() {
         let result = compile(Compiler.make(), [Self.rule(Self.settings(.istioMutual))])
         #expect(result.snapshot.clusters[0].spec.transportProblem == TLSClientCompiler.meshText)

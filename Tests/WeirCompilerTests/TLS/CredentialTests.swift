@@ -157,6 +157,33 @@ import WeirEngine
         #expect(far.nextDeadline == Compiler.longestDateSeconds)
     }
 
+    @Test func aChainThatIsTooLongIsNamed() throws {
+        let chain = Array(repeating: TestPair.one.certificate, count: 17).joined(separator: "\n")
+        let result = Compiler.make().compile([
+            gateway(), F.secret(["tls.crt": chain, "tls.key": TestPair.one.key]),
+        ])
+        #expect(result.servers == [Self.out])
+        let message = try #require(result.diagnostics.first).message
+        #expect(
+            message.contains("tls.crt of Secret default/cert cannot be served: certificate 1 has a chain of 17 certif"))
+    }
+
+    @Test func aStapleThatCannotBeReadIsLeftOutAndToldOf() throws {
+        let values = [
+            "tls.crt": TestPair.one.certificate, "tls.key": TestPair.one.key, "tls.ocsp-staple": "no response",
+        ]
+        let compiler = Compiler.make()
+        let result = compiler.compile([gateway(), F.secret(values)])
+        #expect(result.servers == [Self.one])
+        #expect(result.contexts()?.spec.certificates.first?.ocspResponse == nil)
+        #expect(result.findings == ["IST0161 gw spec.servers[0].tls.credentialName gw.yaml:7"])
+        #expect(try #require(result.diagnostics.first).message.contains("so it is left out"))
+        #expect(result.credentials == ["default/cert Cert Chain ACTIVE"])
+        let again = compiler.compile([gateway(), F.secret(values)])
+        #expect(again.contexts() === result.contexts() && again.findings == result.findings)
+        #expect(compiler.compile([gateway(), F.secret(TestPair.one)]).diagnostics.isEmpty)
+    }
+
     // MARK: Certificate authorities
 
     private func mutual(_ change: @escaping (inout Gateway.TLS) -> Void = { _ in }) -> Resource {
@@ -216,8 +243,11 @@ import WeirEngine
         let first = compiler.compile([mutual(), secret([:])])
         let second = compiler.compile([mutual(), secret(["crl": "hello"])])
         #expect(second.contexts() === first.contexts())
-        #expect(second.findings == ["IST0161 gw spec.servers[0].tls gw.yaml:7"])
-        #expect(try #require(second.diagnostics.first).message.contains("what it had before stays in use"))
+        #expect(second.findings == ["IST0161 gw spec.servers[0].tls.credentialName gw.yaml:7"])
+        let message = try #require(second.diagnostics.first).message
+        #expect(message.contains("no revocation list that can be read in crl of Secret default/cert"))
+        #expect(message.contains("the last good edition stays in use"))
+        #expect(second.credentials == ["default/cert CA BROKEN", "default/cert Cert Chain ACTIVE"])
     }
 
     // MARK: Files

@@ -22,17 +22,23 @@ import WeirTestSupport
         let host = "shop.example.com"
         let authority = try TestAuthority()
         let first = try Documents.secret("shop-certificate", authority.issue([host]))
+        let blog = try Documents.secret("blog-certificate", authority.issue(["blog.example.com"]))
         let server = try Example.server(
-            "tls.yaml", ports: [origin.port], entries: [8080, 8443], beside: ["secret.yaml": first])
+            "tls.yaml", ports: [origin.port], entries: [8080, 8443],
+            beside: ["secret.yaml": first, "blog.yaml": blog])
         for version in ["--http1.1", "--http2"] {
             let answer = try curl(server, host, [version, "--cacert", authority.certificate])
             #expect(answer.output == "https", "\(answer.errors)")
         }
+        // A client holds the certificate to the name it asks for.
+        let second = try curl(server, "blog.example.com", ["--cacert", authority.certificate])
+        #expect(second.output == "https", "\(second.errors)")
+        #expect(try curl(server, "elsewhere.example.com", ["--cacert", authority.certificate]).status != 0)
         let redirect = try server.get("/page?x", host: host, port: 8080)
         #expect(redirect.status == 301 && redirect["location"] == "https://shop.example.com/page?x")
         let other = try TestAuthority(name: "Another authority")
-        let second = try Documents.secret("shop-certificate", other.issue([host]))
-        try server.reload { try server.directory.replace("secret.yaml", second) }
+        let next = try Documents.secret("shop-certificate", other.issue([host]))
+        try server.reload { try server.directory.replace("secret.yaml", next) }
         #expect(try curl(server, host, ["--cacert", other.certificate]).output == "https")
         #expect(try curl(server, host, ["--cacert", authority.certificate]).status != 0)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import WeirServer
 import WeirTestSupport
@@ -33,6 +34,61 @@ import WeirTestSupport
         try server.reload { try directory.remove("a.yaml") }
         #expect(try client.status("a.example.com") == "200")
         #expect(try server.status().problems.map(\.code) == ["IST0101"])
+    }
+
+    /// The one that is there is not enough: which of them a client needs, it alone knows.
+    @Test func ofTwoSecretsBothMustBeThere() throws {
+        let (backends, authority) = (try Backends(1), try TestAuthority())
+        let host = "a.example.com"
+        let directory = try TemporaryDirectory()
+        let documents = [
+            Secured.gateway("entry", Secured.server("\"*\"", tls: "mode: SIMPLE, credentialNames: [ec, rsa]")),
+            Documents.virtualService("routes", hosts: ["*"], to: "shop"),
+            Documents.serviceEntry("shop", ports: backends.ports),
+            try Secured.secret("ec", try authority.issue([host])),
+        ]
+        try directory.write("all.yaml", documents.asFile)
+        let server = try RunningServer.live(directory, ports: [443])
+        let client = try SecuredClient(port: try server.port(443), trusting: authority)
+        #expect(try client.status(host) == "curl 35")
+        let problem = try #require(try server.status().problems.first)
+        #expect((problem.code, problem.path) == ("IST0101", "spec.servers[0].tls.credentialNames[1]"))
+        let rsa = try authority.issue([host], key: .rsa)
+        try server.reload { try directory.write("rsa.yaml", try Secured.secret("rsa", rsa)) }
+        for algorithm in ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"] {
+            #expect(try client.status(host, "--tls-max", "1.2", "--ciphers", algorithm) == "200")
+        }
+        #expect(try server.status().problems.isEmpty)
+    }
+
+    @Test func aNameThatNoServerHasLeavesALineInTheLog() throws {
+        let (backends, authority) = (try Backends(1), try TestAuthority())
+        let log = try TemporaryDirectory()
+        let server = try RunningServer.live(
+            [
+                Secured.gateway(
+                    "entry", Secured.server("a.example.com", tls: "mode: SIMPLE, credentialName: a")),
+                Documents.virtualService("routes", hosts: ["a.example.com"], to: "shop"),
+                Documents.serviceEntry("shop", ports: backends.ports),
+                try Secured.secret("a", try authority.issue(["a.example.com"])),
+            ], ports: [443]
+        ) { $0.accessLog = .file(log.path("access.log")) }
+        let client = try SecuredClient(port: try server.port(443), trusting: authority)
+        #expect(try client.status("b.example.com") == "curl 35")
+        func lines() -> [Substring] {
+            ((try? String(contentsOfFile: log.path("access.log"), encoding: .utf8)) ?? "").split(separator: "\n")
+        }
+        try eventually("the line is written") { !lines().isEmpty }
+        #expect(lines()[0].contains("\"- - -\" 0 NR filter_chain_not_found - \"-\" 0 0 "), "\(lines()[0])")
+        #expect(lines()[0].contains(" - 127.0.0.1:\(try server.port(443)) 127.0.0.1:"))
+        #expect(lines()[0].hasSuffix(" b.example.com -"))
+        // What is no TLS, or a handshake that is broken off, leaves none.
+        let stranger = try TestSocket(port: server.port(443))
+        try stranger.send("GET / HTTP/1.1\r\n\r\n")
+        #expect(try stranger.receive() == [])
+        #expect(try client.status("a.example.com") == "200")
+        try eventually("the request's line is written") { lines().count == 2 }
+        #expect(lines()[1].contains("\"GET / HTTP/"))
     }
 
     @Test func noKeyIsEverShown() throws {
@@ -89,6 +145,35 @@ import WeirTestSupport
         #expect(try client.status("a.example.com") != "200")
         let user = try authority.issue(["user"])
         #expect(try client.status("a.example.com", "--cert", user.certificate, "--key", user.key) == "200")
+    }
+
+    @Test func whatDestinationsAreShownIsListedToo() throws {
+        let (backends, authority) = (try Backends(1), try TestAuthority())
+        let own = try authority.issue(["weir.internal"])
+        let rule = """
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: shop}
+            spec:
+              host: shop
+              trafficPolicy: {tls: {mode: MUTUAL, credentialName: up}}
+
+            """
+        let server = try RunningServer.live(
+            [
+                Documents.gateway(), Documents.virtualService("routes", hosts: ["*"], to: "shop"),
+                Documents.serviceEntry("shop", ports: backends.ports), rule,
+                try Documents.secret("up", own, clientAuthority: authority),
+            ])
+        let process = try ChildProcess(
+            ChildProcess.built("weir"), ["secrets", "--admin", "127.0.0.1:\(try server.adminPort())"])
+        #expect(try process.end() == 0, "\(process.errors)")
+        let lines = process.output.split(separator: "\n").dropFirst().map(String.init)
+        #expect(lines.count == 2, "\(process.output)")
+        for (line, kind) in zip(lines, ["CA", "Cert Chain"]) {
+            #expect(line.hasPrefix("default/up") && line.contains(" \(kind) ") && line.contains(" ACTIVE "), "\(line)")
+            #expect(line.contains("DestinationRule default/shop"))
+        }
     }
 
     /// One process is the gateway and, on another port, the server that ends TLS.

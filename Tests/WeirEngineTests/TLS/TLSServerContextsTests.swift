@@ -58,6 +58,17 @@ import WeirTestSupport
         #expect(failure(spec) == .noCipherSuite)
     }
 
+    @Test func aChainIsBounded() throws {
+        let known = try TLSFixture.identities
+        var spec = try TLSFixture.spec(known.api)
+        let other = Array(try TLSFixture.authority.certificateText.utf8)
+        for _ in 1..<TLSLimits.ownChainCertificates { spec.certificates[0].chainPEM += other }
+        #expect(failure(spec) == nil)
+        spec.certificates[0].chainPEM += other
+        #expect(failure(spec) == .chainTooLong(1, 17))
+        #expect(failure(spec)?.description == "certificate 1 has a chain of 17 certificates, more than 16")
+    }
+
     @Test func anEncryptedKeyIsRefusedWithoutAskingForItsPassphrase() throws {
         let known = try TLSFixture.identities
         let encrypted = try Tool("openssl").run(
