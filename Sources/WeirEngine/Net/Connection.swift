@@ -67,9 +67,9 @@ class Connection: LoopSource {
     /// Bytes the kernel has taken since `markExchange`.
     private(set) var bytesTaken = 0
     /// Both ends for the access log, made when first asked for.
-    private var localLogText: LogAddressText?
-    private var peerLogText: LogAddressText?
-    private var directLogText: LogAddressText?
+    final var localLogText: LogAddressText?
+    final var peerLogText: LogAddressText?
+    final var directLogText: LogAddressText?
 
     /// Takes over an open descriptor.
     ///
@@ -116,27 +116,6 @@ class Connection: LoopSource {
 
     var isOpen: Bool { phase == .open || phase == .connecting || phase == .handshaking }
     var isClosed: Bool { phase == .closed }
-    /// Our end as text; the kernel is asked once, and gives it out when a connection is begun.
-    final var localText: LogAddress? {
-        if localLogText == nil, let address = EndpointAddress(localAddress) { localLogText = LogAddressText(address) }
-        return localLogText?.address
-    }
-    /// The peer's end as text, which whoever accepted the connection knows.
-    final func peerText(_ peer: EndpointAddress) -> LogAddress {
-        if let known = peerLogText?.address { return known }
-        let text = LogAddressText(peer)
-        let address = text.address
-        peerLogText = consume text
-        return address
-    }
-    /// The other end of the socket as text, whoever it speaks for; the kernel is asked once.
-    final var directText: LogAddress? {
-        if directLogText == nil, descriptor >= 0, let address = EndpointAddress(Socket.peerAddress(descriptor)) {
-            directLogText = LogAddressText(address)
-        }
-        return directLogText?.address
-    }
-    var localAddress: SocketAddress { descriptor >= 0 ? Socket.localAddress(descriptor) : SocketAddress() }
 
     // MARK: Writing
 
@@ -482,21 +461,6 @@ class Connection: LoopSource {
     }
 
     deinit { precondition(phase == .closed, "a connection died open") }
-}
-
-/// A socket between two connections: its next owner knows which codec it speaks.
-struct ReleasedConnection {
-    let descriptor: Int32
-    let transport: Transport
-    let permits: ListenerPermits?
-    /// What the layer holds is not waited for: whoever adopts the connection calls `readAtOnce`.
-    var readsAtOnce = false
-
-    /// Ends the connection instead.
-    func close() {
-        Socket.close(descriptor)
-        permits?.give()
-    }
 }
 
 /// A connection with its codec.
