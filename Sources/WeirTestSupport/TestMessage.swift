@@ -33,6 +33,10 @@ package struct TestMessage: Sendable {
 /// Reads messages off a socket, keeping what comes behind one for the next.
 package struct TestReader {
     package let socket: TestSocket
+    /// Called before every read; returns when there is something to read.
+    ///
+    /// For who has to do something for it to come, as a worker on the same thread.
+    package var awaitInput: (() throws -> Void)?
     private var buffer: [UInt8] = []
     private var hasEnded = false
 
@@ -40,6 +44,7 @@ package struct TestReader {
 
     private mutating func fill() throws -> Bool {
         if hasEnded { return false }
+        try awaitInput?()
         let bytes = try socket.receive()
         hasEnded = bytes.isEmpty
         buffer += bytes
@@ -177,8 +182,12 @@ package struct TestClient {
         return try response(bodyless: method == "HEAD")
     }
 
-    /// The next answer.
-    package mutating func response(bodyless: Bool = false) throws -> TestMessage {
+    /// The next answer; `awaitInput` as in `TestReader`.
+    package mutating func response(
+        bodyless: Bool = false, awaitInput: (() throws -> Void)? = nil
+    ) throws -> TestMessage {
+        reader.awaitInput = awaitInput
+        defer { reader.awaitInput = nil }
         guard let message = try reader.next(bodyless: bodyless) else {
             throw TestSocketError(description: "the connection ended instead of an answer")
         }

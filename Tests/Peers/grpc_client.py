@@ -112,7 +112,11 @@ def deadline_is_told(peer):
 def deadline(peer):
     name = uuid.uuid4().bytes
     begin = time.monotonic()
-    same(code_of(lambda: list(peer.stuck(name, timeout=0.5))), grpc.StatusCode.DEADLINE_EXCEEDED)
+    # The gateway knows of the deadline as well. Where its clock is first, as on a busy machine, it resets the stream, as the
+    # answer has begun: gRPC calls that INTERNAL.
+    ended = code_of(lambda: list(peer.stuck(name, timeout=0.5)))
+    if ended not in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL):
+        raise AssertionError(f"{ended} ended the call")
     if time.monotonic() - begin > SECONDS / 2:
         raise AssertionError("far too late")
     same(peer.was_cancelled(name, timeout=SECONDS), b"yes")

@@ -76,8 +76,9 @@ final class SteppedGateway {
 
     /// The next answer, which must be short enough to come at once.
     func answer(_ client: inout TestClient) throws -> TestMessage {
-        try run(until: "an answer arrives") { client.socket.hasInput }
-        return try client.response()
+        let socket = client.socket
+        // Its head and its body may come at different ticks.
+        return try client.response { try self.run(until: "an answer arrives") { socket.hasInput } }
     }
 
     /// Waits for the client's connection to be ended by the gateway.
