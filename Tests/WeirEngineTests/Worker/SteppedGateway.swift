@@ -74,7 +74,7 @@ final class SteppedGateway {
         try run(until: "the bytes are read") { worker.loop.pool.inUse > before }
     }
 
-    /// The next answer, which must be short enough to come at once.
+    /// The next answer.
     func answer(_ client: inout TestClient) throws -> TestMessage {
         let socket = client.socket
         // Its head and its body may come at different ticks.
