@@ -158,6 +158,8 @@ import WeirTestSupport
         for size in stride(from: 2_000_000, through: 6_500_000, by: 150_000) {
             var client = try gateway.client()
             try client.socket.send("POST /\(size) HTTP/1.1\r\nHost: example.com\r\nContent-Length: 9\r\n\r\nhalf")
+            let socket = client.socket
+            try eventually("the answer has begun") { socket.hasInput }
             var held = -1
             try eventually("the answer has got as far as it can") {
                 let stats = try gateway.stats()
