@@ -84,6 +84,8 @@ class ServerStream: MessageStream {
     var sentHeadBytes: Int { isAbstract() }
     /// Both ends of the client's connection as text, the client's first; asks the kernel once a connection.
     var addresses: (client: LogAddress?, own: LogAddress?) { (nil, nil) }
+    /// Who is at the other end of the socket, whoever it speaks for; asks the kernel once a connection.
+    var directAddress: LogAddress? { nil }
     /// Our end of the client's connection; asks the kernel.
     var ownAddress: EndpointAddress? { nil }
     /// The sink is done with this stream: the answer is complete, or was reset.

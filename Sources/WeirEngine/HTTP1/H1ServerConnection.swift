@@ -339,6 +339,7 @@ final class H1ServerConnection: ServerStream, ConnectionHandler, DrainableConnec
     }
 
     override var ownAddress: EndpointAddress? { EndpointAddress(connection.localAddress) }
+    override var directAddress: LogAddress? { connection.directText }
     override var addresses: (client: LogAddress?, own: LogAddress?) {
         (connection.peerText(info.pointee.peer), connection.localText)
     }

@@ -54,6 +54,8 @@ final class H2ServerConnection: H2Session, ConnectionHandler, DrainableConnectio
 
     var ownAddress: EndpointAddress? { EndpointAddress(connection.localAddress) }
 
+    var directAddress: LogAddress? { connection.directText }
+
     var addresses: (client: LogAddress?, own: LogAddress?) {
         (connection.peerText(downstream.peer), connection.localText)
     }

@@ -166,6 +166,8 @@ final class H2ServerStream: ServerStream {
 
     override var ownAddress: EndpointAddress? { connection?.with { $0.ownAddress } }
 
+    override var directAddress: LogAddress? { connection?.with { $0.directAddress } }
+
     override var addresses: (client: LogAddress?, own: LogAddress?) {
         connection?.with { $0.addresses } ?? (nil, nil)
     }

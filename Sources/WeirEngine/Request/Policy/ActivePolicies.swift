@@ -127,6 +127,7 @@ struct PolicyScene {
         subject.layer = downstream.pointee.layer
         subject.failure = failure
         if plan.namesConnection { (subject.peer, subject.local) = stream.addresses }
+        if plan.namesDirect { subject.direct = stream.with { $0.directAddress } }
         subject.upstream = endpoint?.with { $0.pool.addressText }
         subject.clusterName = endpoint?.with { $0.pool.clusterName } ?? worker.clusterName(record.clusterID)
         let source = HeaderValueSource(

@@ -35,6 +35,8 @@ struct HeaderEditPlan {
     var hasPrograms: Bool
     /// Some value tells of an address of the client's connection.
     var namesConnection: Bool
+    /// Some value tells who is at the other end of its socket, whoever it speaks for.
+    var namesDirect: Bool
 
     var isEmpty: Bool { removeCount == 0 && lineCount == 0 }
     var lineCount: Int { Int(setCount + addCount) }

@@ -62,7 +62,8 @@ struct RoutePolicyBuilder: ~Copyable {
         return HeaderEditPlan(
             edits: memory.copy(edits), removeCount: Int32(spec.removals.count), setCount: Int32(setCount),
             addCount: Int32(addCount), hasPrograms: edits.contains { $0.program != nil },
-            namesConnection: !codes.isDisjoint(with: [.downstreamLocal, .downstreamRemote]))
+            namesConnection: !codes.isDisjoint(with: [.downstreamLocal, .downstreamRemote]),
+            namesDirect: codes.contains(.downstreamDirect))
     }
 
     /// `nil` when the value turns out to be empty: then the operation is none (semantics 3.15).
