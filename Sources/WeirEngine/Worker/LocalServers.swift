@@ -91,6 +91,8 @@ package final class LocalServers: Sendable {
     package static let maxConnections = 128
     /// A connection without a request is closed after this long.
     package static let idleMilliseconds = 30_000
+    /// At the end of a process whose successor serves: what was accepted before is answered for so long at most.
+    package static let farewellMilliseconds = 5_000
 
     private struct State {
         var thread: pthread_t?
@@ -178,6 +180,8 @@ package final class LocalServers: Sendable {
     }
 
     /// Closes every connection and waits for the thread to end.
+    ///
+    /// Where the servers were handed over, connections are answered first: their clients came before the successor.
     package func stop() {
         // What was never accepted on is closed by the thread as well.
         beginAccepting()
@@ -198,6 +202,19 @@ private enum LocalMessage: Sendable {
     case stop
 }
 
+/// Ends the wait for connections of servers that a successor has.
+private final class FarewellTimer: LoopSource {
+    private let passed: () -> Void
+
+    init(_ loop: Loop, _ passed: @escaping () -> Void) {
+        self.passed = passed
+        super.init(loop: loop)
+        setDeadline(afterMilliseconds: LocalServers.farewellMilliseconds)
+    }
+
+    override func deadlinePassed() { passed() }
+}
+
 private final class LocalHost: ServerHost, AcceptorOwner {
     private var acceptors: [Acceptor] = []
     private var handlers: [LocalServers.Handler] = []
@@ -211,6 +228,9 @@ private final class LocalHost: ServerHost, AcceptorOwner {
     /// Requests whose answer comes later.
     private var waiting: [UInt64: LocalExchange] = [:]
     private var lastNumber: UInt64 = 0
+    /// A successor serves: what is left is answered before the end.
+    private var isHandedOver = false
+    private var farewell: FarewellTimer?
 
     init(mailbox: Mailbox<LocalMessage>, connections: Int, idleMilliseconds: Int) {
         self.connections = connections
@@ -222,6 +242,7 @@ private final class LocalHost: ServerHost, AcceptorOwner {
 
     func run() {
         loop.run()
+        farewell = nil
         for acceptor in acceptors { acceptor.close() }
         closeAllConnections()
         inbox = nil
@@ -242,11 +263,24 @@ private final class LocalHost: ServerHost, AcceptorOwner {
             waiting.removeValue(forKey: number)?.answer(with: response)
         case .handOver(let sockets):
             for acceptor in acceptors where sockets.contains(acceptor.socket) { acceptor.leave() }
+            isHandedOver = true
             beginDrain()
         case .stop:
-            loop.stop()
+            if isHandedOver { sayFarewell() } else { loop.stop() }
         }
     }
+
+    private func sayFarewell() {
+        farewell = FarewellTimer(loop) { [unowned self] in loop.stop() }
+        loop.lastClosed = { [unowned self] in endIfAlone() }
+        endIfAlone()
+    }
+
+    private func endIfAlone() {
+        if farewell != nil, connectionCount == 0, loop.closingCount == 0 { loop.stop() }
+    }
+
+    override func connectionClosed() { endIfAlone() }
 
     /// Keeps an exchange until its answer is sent.
     func wait(_ exchange: LocalExchange) -> LocalCompletion {

@@ -26,6 +26,30 @@ import WeirTestSupport
         }
     }
 
+    @Test func whatWasAcceptedBeforeASuccessorCameIsAnsweredBeforeTheEnd() throws {
+        let servers = LocalServers(name: "local")
+        let left = Guarded(400)
+        let port = try servers.listen("127.0.0.1:0") { _ in
+            LocalResponse(status: 200, contentType: "text/plain") {
+                left.withLock { pieces in
+                    guard pieces > 0 else { return nil }
+                    pieces -= 1
+                    return [UInt8](repeating: 1, count: 20_000)
+                }
+            }
+        }
+        servers.start()
+        var client = try TestClient(port: port)
+        try client.socket.send("GET / HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\r\n")
+        let socket = client.socket
+        try eventually("the answer has begun") { socket.hasInput }
+        servers.handOver([])
+        let stopping = TestCrew(1) { _ in servers.stop() }
+        let answer = try client.response()
+        #expect(answer.body.count == 400 * 20_000 && !answer.isTruncated)
+        try stopping.join()
+    }
+
     @Test func oneConnectionAsksManyThings() throws {
         let servers = LocalServers(name: "local")
         let port = try servers.listen("127.0.0.1:0") { request in
