@@ -40,10 +40,7 @@ struct DestinationRules {
             guard case .destinationRule(let rule) = resource.spec else { continue }
             if let problem = problem(rule, resource) {
                 diagnostics.append(problem)
-                continue
-            }
-            diagnostics += rule.localityDiagnostics(resource, options)
-            if Self.selector(of: rule) != nil {
+            } else if Self.selector(of: rule) != nil {
                 selected.append(resource)
             } else {
                 others.append(resource)

@@ -44,8 +44,7 @@ struct ResolvedNames {
     ///
     /// An endpoint's weight is that of each of its addresses, as in Envoy.
     mutating func place(
-        _ service: RegisteredService, port: Int, labels: [String: String], by localities: LocalityBalancing,
-        cluster: Int, into spec: inout ClusterSpec
+        _ service: RegisteredService, port: Int, labels: [String: String], cluster: Int, into spec: inout ClusterSpec
     ) {
         var names: Set<String> = []
         var seen: Set<ClusterSpec.Endpoint> = []
@@ -60,13 +59,11 @@ struct ResolvedNames {
             }
             // Not by weight: an address that is listed twice is one endpoint.
             for target in targets where seen.insert(ClusterSpec.Endpoint(target, port: placed.port)).inserted {
-                var made = ClusterSpec.Endpoint(
-                    target, port: placed.port, weight: endpoint.weight, workload: endpoint.workload)
-                localities.place(&made, endpoint.labels)
-                spec.endpoints.append(made)
+                spec.endpoints.append(
+                    ClusterSpec.Endpoint(
+                        target, port: placed.port, weight: endpoint.weight, workload: endpoint.workload))
             }
         }
-        localities.settle(&spec)
         set(names, of: cluster)
     }
 

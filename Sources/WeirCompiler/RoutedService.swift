@@ -17,21 +17,10 @@ final class RoutedService {
         /// Of the destination, in that resource.
         let path: String
         let line: Int
-        let role: Role
-
-        /// What becomes of requests depends on it.
-        var isNeeded: Bool { role == .requests || role == .connections }
-    }
-
-    /// What gets to a destination.
-    enum Role {
-        case requests
-        /// Of a `tcp` or `tls` route.
-        case connections
-        /// Of requests that go elsewhere.
-        case copies
-        /// A weight of 0 among several destinations means never.
-        case nothing
+        /// Requests get there: a weight of 0 among several destinations means never.
+        let isUsed: Bool
+        /// It is of a `tcp` or `tls` route.
+        let isOfStream: Bool
     }
 
     /// Who may see it; narrower comes first where several serve one host (semantics 3.1).
@@ -101,24 +90,16 @@ final class RoutedService {
         delegates = delegation.sources
         uses = delegation.rules.flatMap { Self.uses($0) } + Self.streamUses(service, resource)
         exportRank = Self.rank(service.exportTo, namespace, options)
-        ownDiagnostics = UnsafeRetries.problem(of: resource) + findOwnProblems(options) + delegation.diagnostics
+        ownDiagnostics = findOwnProblems(options) + delegation.diagnostics
     }
 
     private static func uses(_ rule: RoutedRule) -> [Use] {
-        let http = rule.http
-        let routed = http.route.enumerated().map { index, entry in
-            Use(
+        rule.http.route.enumerated().map { index, entry in
+            let isUsed = rule.http.route.count == 1 || (entry.weight ?? 0) > 0
+            return Use(
                 destination: entry.destination, resource: rule.resource,
-                path: "\(rule.path).route[\(index)].destination", line: entry.line,
-                role: http.route.count == 1 || (entry.weight ?? 0) > 0 ? .requests : .nothing)
+                path: "\(rule.path).route[\(index)].destination", line: entry.line, isUsed: isUsed, isOfStream: false)
         }
-        guard !routed.isEmpty else { return routed }
-        return routed
-            + http.mirroring.map { mirror in
-                Use(
-                    destination: mirror.destination, resource: rule.resource, path: "\(rule.path).\(mirror.path)",
-                    line: mirror.line, role: .copies)
-            }
     }
 
     private static func streamUses(_ service: VirtualService, _ resource: Resource) -> [Use] {
@@ -128,7 +109,7 @@ final class RoutedService {
             route.enumerated().map { index, entry in
                 Use(
                     destination: entry.destination, resource: resource, path: "\(path).route[\(index)].destination",
-                    line: entry.line, role: route.count == 1 || (entry.weight ?? 0) > 0 ? .connections : .nothing)
+                    line: entry.line, isUsed: route.count == 1 || (entry.weight ?? 0) > 0, isOfStream: true)
             }
         }
     }

@@ -35,7 +35,8 @@ private struct PolicyBlocks {
     init(_ fields: inout FieldReader) {
         loadBalancer = fields.mapping("loadBalancer").map(TrafficPolicy.LoadBalancer.init)
         connectionPool = fields.mapping("connectionPool").map(TrafficPolicy.ConnectionPoolSettings.init)
-        outlierDetection = fields.mapping("outlierDetection").map(TrafficPolicy.OutlierDetection.init)
+        outlierDetection = fields.unserved("outlierDetection", "failing endpoints are not ejected")?.mapping().map(
+            TrafficPolicy.OutlierDetection.init)
         tls = fields.mapping("tls").map(TrafficPolicy.ClientTLS.init)
     }
 }
@@ -54,7 +55,7 @@ extension TrafficPolicy {
             proxyProtocol = proxy.word("version", as: ProxyProtocolVersion.self) ?? .v1
             proxy.finish()
         }
-        retryBudget = fields.mapping("retryBudget").map(RetryBudget.init)
+        retryBudget = fields.unserved("retryBudget", "retries have no budget")?.mapping().map(RetryBudget.init)
         fields.finish()
     }
 }
@@ -88,12 +89,7 @@ extension TrafficPolicy.RetryBudget {
         var fields = reader
         percent = fields.readPercent("percent")
         minRetryConcurrency = fields.integer("minRetryConcurrency", 0...Int(UInt32.max))
-        let interval = fields.take("budgetInterval")
-        budgetIntervalMilliseconds = interval?.milliseconds(zeroAllowed: true)
-        if let interval, budgetIntervalMilliseconds ?? 0 > 0 {
-            let consequence = "the budget is a share of the requests under way at each moment"
-            interval.warn(.fieldNotHonoured, "budgetInterval is not acted on by this version; \(consequence).")
-        }
+        budgetIntervalMilliseconds = fields.take("budgetInterval")?.milliseconds(zeroAllowed: true)
         fields.finish()
     }
 }

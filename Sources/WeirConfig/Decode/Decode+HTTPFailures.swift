@@ -2,9 +2,10 @@ extension HTTPRetry {
     init(_ reader: FieldReader) {
         var fields = reader
         attempts = fields.integer("attempts", Int(Int32.min)...Int(Int32.max)) ?? 0
-        perTryTimeoutMilliseconds = fields.milliseconds("perTryTimeout")
+        perTryTimeoutMilliseconds = fields.unserved("perTryTimeout", "a try may take as long as the whole request")?
+            .milliseconds()
         retryOn = fields.filledText("retryOn")
-        retryRemoteLocalities = fields.flag("retryRemoteLocalities")
+        retryRemoteLocalities = fields.unserved("retryRemoteLocalities", "retries choose among all endpoints")?.flag()
         retryIgnorePreviousHosts = fields.flag("retryIgnorePreviousHosts")
         backoffMilliseconds = fields.milliseconds("backoff")
         fields.finish()

@@ -8,8 +8,6 @@ final class ExchangeTimer: LoopSource {
     private var timeout: UInt64 = 0
     /// When the wait before a retry passes, likewise.
     private var retry: UInt64 = 0
-    /// When the try under way has taken as long as a try may, likewise.
-    private var attempt: UInt64 = 0
     /// When a tunnel may have been silent for too long, likewise.
     private var idle: UInt64 = 0
 
@@ -28,14 +26,6 @@ final class ExchangeTimer: LoopSource {
         setEarliest()
     }
 
-    func setTry(_ moment: UInt64) {
-        attempt = moment
-        setEarliest()
-    }
-
-    /// The try is over, or its answer has begun; the timer may find nothing to do at its moment.
-    func clearTry() { attempt = 0 }
-
     func setIdle(_ moment: UInt64) {
         idle = moment
         setEarliest()
@@ -45,18 +35,14 @@ final class ExchangeTimer: LoopSource {
     func clear() {
         timeout = 0
         retry = 0
-        attempt = 0
         idle = 0
         clearDeadline()
     }
 
     private func setEarliest() {
+        let earliest = timeout == 0 ? retry : retry == 0 ? timeout : min(timeout, retry)
         // A tunnel has neither a timeout nor further tries.
-        var earliest = idle == 0 ? UInt64.max : idle
-        if timeout != 0 { earliest = min(earliest, timeout) }
-        if retry != 0 { earliest = min(earliest, retry) }
-        if attempt != 0 { earliest = min(earliest, attempt) }
-        if earliest != .max { setDeadline(earliest) }
+        if earliest != 0 || idle != 0 { setDeadline(earliest != 0 ? earliest : idle) }
     }
 
     override func deadlinePassed() {
@@ -68,14 +54,8 @@ final class ExchangeTimer: LoopSource {
             clear()
             return exchange.with { $0.timeoutPassed() }
         }
-        let (waitHasPassed, tryHasTimedOut) = (hasPassed(retry), hasPassed(attempt))
-        if waitHasPassed { retry = 0 }
-        if tryHasTimedOut { attempt = 0 }
+        retry = 0
         setEarliest()
-        // There is no wait beside a try.
-        if waitHasPassed { return exchange.with { $0.waitPassed() } }
-        if tryHasTimedOut { exchange.with { $0.tryTimedOut() } }
+        exchange.with { $0.waitPassed() }
     }
-
-    private func hasPassed(_ moment: UInt64) -> Bool { moment != 0 && moment <= loop.now }
 }

@@ -11,7 +11,7 @@ extension RequestRecord {
     mutating func answered(by reply: LocalReply) {
         status = UInt16(reply.status)
         if isGRPC, !reply.isPreflight {
-            grpcStatus = reply.grpcStatus
+            grpcStatus = GRPCStatus.code(http: reply.status)
             status = 200
         }
         switch reply {
@@ -23,7 +23,6 @@ extension RequestRecord {
         case .preflight: details = .corsResponse
         case .requestTooLarge: details = .requestHeadTooLarge
         case .upgradeRefused: details = .upgradeFailed
-        case .fault: note(.faultInjected, .faultFilterAbort)
         }
     }
 
@@ -39,7 +38,6 @@ extension RequestRecord {
         case .refusedStream: note(.upstreamReset, .upstreamReset)
         case .remoteReset: note(.upstreamReset, .upstreamRemoteReset)
         case .timeout: note(.upstreamTimeout, .responseTimeout)
-        case .tryTimeout: note(.upstreamTimeout, .tryTimeout)
         case .headTooLarge: details = .responseHeadTooLarge
         case .cancelled: note(.localReset, .internalError)
         }
@@ -57,7 +55,7 @@ extension RequestRecord {
             if status == 0 { status = error.status }
             note(.downstreamProtocolError, .codecError)
         case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream, .remoteReset,
-            .tryTimeout, .headTooLarge:
+            .headTooLarge:
             note(.downstreamLeft, .downstreamDisconnect)
         }
     }
