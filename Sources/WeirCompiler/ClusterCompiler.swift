@@ -78,6 +78,8 @@ final class ClusterCompiler {
     private var identities: [Identity] = []
     private var idsByHost: [String: [Int32]] = [:]
     private var plans: [ClusterPlan?] = []
+    /// Made when first needed, and kept: what workers count outlives every plan.
+    private var shared: [ClusterShared?] = []
     /// What routes there last made their keys of.
     private var hashes: [TrafficPolicy.ConsistentHash?] = []
     /// The plan may no longer be right.
@@ -260,6 +262,7 @@ final class ClusterCompiler {
         idsByHost[identity.host, default: []].append(id)
         identities.append(identity)
         plans.append(nil)
+        shared.append(nil)
         hashes.append(nil)
         isStale.append(true)
         uses.append(0)
@@ -321,14 +324,22 @@ final class ClusterCompiler {
             isStale[id] = false
             let (spec, tls) = spec(of: id)
             if plan.spec == spec { return false }
-            plans[id] = ClusterPlan(id: Int32(id), spec: spec, replacing: plan, tls: tls)
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec, replacing: plan, tls: tls, shared: sharedState(id, spec))
         } else {
             isStale[id] = false
             let (spec, tls) = spec(of: id)
-            plans[id] = ClusterPlan(id: Int32(id), spec: spec, tls: tls)
+            plans[id] = ClusterPlan(id: Int32(id), spec: spec, tls: tls, shared: sharedState(id, spec))
         }
         madePlans += 1
         return true
+    }
+
+    private func sharedState(_ id: Int, _ spec: ClusterSpec) -> ClusterShared? {
+        guard spec.sharesState else { return nil }
+        if let known = shared[id] { return known }
+        let made = ClusterShared(workers: options.workers)
+        shared[id] = made
+        return made
     }
 
     private func spec(of id: Int) -> (ClusterSpec, TLSClientContexts?) {
@@ -342,9 +353,13 @@ final class ClusterCompiler {
             belongsTo: ServiceLabels(host: service.host, name: service.name, namespace: service.namespace))
         let rule = rules.rule(for: identity.host, namespace: service.namespace)
         let subset = identity.subset.flatMap { rule?.subset(named: $0) }
-        resolved.place(service, port: identity.port, labels: subset?.labels ?? [:], cluster: id, into: &spec)
-        spec.note(service, rule)
         let policy = EffectivePolicy(rule?.trafficPolicy, subset: subset?.trafficPolicy, port: identity.port)
+        let localities = LocalityBalancing(
+            policy.loadBalancer?.localityLbSetting, failsOver: policy.outlierDetection != nil, options)
+        resolved.place(
+            service, port: identity.port, labels: subset?.labels ?? [:], by: localities, cluster: id, into: &spec)
+        spec.note(service, rule)
+        spec.heed(policy)
         spec.balancer = BalancerPolicy(policy.loadBalancer)
         if let milliseconds = policy.connectionPool?.connectTimeoutMilliseconds {
             spec.connectTimeoutMilliseconds = milliseconds
@@ -352,6 +367,7 @@ final class ClusterCompiler {
         if let milliseconds = policy.connectionPool?.idleTimeoutMilliseconds {
             spec.idleTimeoutMilliseconds = milliseconds
         }
+        spec.limit(policy)
         spec.proxyHeader = policy.proxyProtocol.map { $0 == .v1 ? .v1 : .v2 }
         spec.speak(policy.connectionPool?.http, to: service.ports.first { $0.number == identity.port })
         // First: what it settles is part of the spec.

@@ -10,6 +10,8 @@ package struct CompilerOptions: Sendable {
     package var gatewayNamespace = "default"
     /// Where Secrets are; `nil` = with the Gateway that names them.
     package var secretNamespace: String?
+    /// It is for an analysis, which knows of no process and whose environment says nothing.
+    package var isAnalysis: Bool { guessesSecretNamespaces }
     /// Without such a place Secrets may be wherever the gateway's pods could be: for an analysis, which knows of no process.
     package var guessesSecretNamespaces = false
     /// Where mesh-wide DestinationRules are looked for last.
@@ -17,6 +19,8 @@ package struct CompilerOptions: Sendable {
     /// The labels the gateway goes by: it serves the Gateways whose selector they satisfy, and is the client that
     /// `workloadSelector` and `sourceLabels` speak of; `nil` = every Gateway is served, and no label is known.
     package var gatewayLabels: [String: String]?
+    /// Where the gateway runs, `region/zone/subzone`; `nil` = that is not known.
+    package var locality: String?
     /// Where callers without a sidecar find services by name; `nil` = nowhere.
     package var meshListen: MeshAddress?
     /// How long an update waits for a service or subset it names and nobody has declared yet; 0 = not at all.

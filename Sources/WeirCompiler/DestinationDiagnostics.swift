@@ -73,10 +73,12 @@ extension RoutedService {
     }
 
     private static func consequence(_ use: Use, _ answer: DestinationAnswer) -> String {
-        if use.isOfStream {
-            return answer.isRetained ? "so its connections soon will be closed" : "so its connections are closed"
+        let soon = answer.isRetained ? "soon will be" : "are"
+        return switch use.role {
+        case .connections: "so its connections \(soon) closed"
+        case .copies: "so the copies \(soon) dropped"
+        case .requests, .nothing: "so its requests \(soon) answered with 503"
         }
-        return "so its requests \(answer.isRetained ? "soon will be" : "are") answered with 503"
     }
 
     private static func list(_ ports: [Int]) -> String {

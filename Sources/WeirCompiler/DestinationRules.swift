@@ -40,7 +40,10 @@ struct DestinationRules {
             guard case .destinationRule(let rule) = resource.spec else { continue }
             if let problem = problem(rule, resource) {
                 diagnostics.append(problem)
-            } else if Self.selector(of: rule) != nil {
+                continue
+            }
+            diagnostics += rule.localityDiagnostics(resource, options)
+            if Self.selector(of: rule) != nil {
                 selected.append(resource)
             } else {
                 others.append(resource)

@@ -12,9 +12,9 @@ struct Reference: Hashable {
 }
 
 extension RoutedService {
-    /// All that requests depend on.
+    /// All that requests depend on; a copy that finds no service is dropped, and nobody misses it.
     func references(_ options: CompilerOptions) -> Set<Reference> {
-        Set(uses.lazy.filter(\.isUsed).map { self.reference($0, options) })
+        Set(uses.lazy.filter(\.isNeeded).map { self.reference($0, options) })
     }
 
     fileprivate func reference(_ use: Use, _ options: CompilerOptions) -> Reference {

@@ -44,7 +44,8 @@ struct ResolvedNames {
     ///
     /// An endpoint's weight is that of each of its addresses, as in Envoy.
     mutating func place(
-        _ service: RegisteredService, port: Int, labels: [String: String], cluster: Int, into spec: inout ClusterSpec
+        _ service: RegisteredService, port: Int, labels: [String: String], by localities: LocalityBalancing,
+        cluster: Int, into spec: inout ClusterSpec
     ) {
         var names: Set<String> = []
         var seen: Set<ClusterSpec.Endpoint> = []
@@ -59,11 +60,13 @@ struct ResolvedNames {
             }
             // Not by weight: an address that is listed twice is one endpoint.
             for target in targets where seen.insert(ClusterSpec.Endpoint(target, port: placed.port)).inserted {
-                spec.endpoints.append(
-                    ClusterSpec.Endpoint(
-                        target, port: placed.port, weight: endpoint.weight, workload: endpoint.workload))
+                var made = ClusterSpec.Endpoint(
+                    target, port: placed.port, weight: endpoint.weight, workload: endpoint.workload)
+                localities.place(&made, endpoint.labels)
+                spec.endpoints.append(made)
             }
         }
+        localities.settle(&spec)
         set(names, of: cluster)
     }
 

@@ -3,11 +3,12 @@ import WeirEngine
 
 /// How long the requests of an HTTP route may take and which failed tries are repeated (semantics 3.10, 3.11).
 extension RouteSpec {
-    /// Takes the timeout and the retries of `http`.
-    mutating func limit(by http: HTTPRoute, _ hashing: RouteHashing) {
+    /// Takes the timeout and the retries of `http`; `sparesUnsafe` as `UnsafeRetries` has it.
+    mutating func limit(by http: HTTPRoute, _ hashing: RouteHashing, sparesUnsafe: Bool) {
         timeoutMilliseconds = http.timeoutMilliseconds ?? 0
         retry = http.retries.map(RetrySpec.init) ?? .standard
         retry.avoidsTried = http.retries?.retryIgnorePreviousHosts ?? !hashing.repeatsEndpoints
+        retry.sparesUnsafe = sparesUnsafe
     }
 }
 
@@ -16,7 +17,9 @@ extension RetrySpec {
     init(_ written: HTTPRetry) {
         self.init(retries: max(written.attempts, 0), conditions: Self.standardConditions)
         if let text = written.retryOn, !text.isEmpty { (conditions, codes) = Self.conditions(text) }
+        leavesTriedPriorities = written.retryRemoteLocalities ?? false
         if let milliseconds = written.backoffMilliseconds { backOffMilliseconds = milliseconds }
+        tryTimeoutMilliseconds = written.perTryTimeoutMilliseconds ?? 0
     }
 
     /// What `retryOn` lists: conditions, and codes, which imply the condition that they are for.

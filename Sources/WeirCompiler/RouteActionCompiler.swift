@@ -1,8 +1,8 @@
 import WeirConfig
 import WeirEngine
 
-/// What a rule does besides sending requests on: redirect, direct response, rewrite, header operations, CORS (semantics 3.7
-/// to 3.9, 3.14, 3.15).
+/// What a rule does besides sending requests on: redirect, direct response, rewrite, faults, header operations, CORS
+/// (semantics 3.7 to 3.9, 3.12, 3.14, 3.15).
 ///
 /// Validation has refused what no proxy could act on; what is found here concerns values alone, and leaves out no more than
 /// itself.
@@ -23,6 +23,7 @@ struct RouteActionCompiler {
     private let authority: String?
     private let cors: CORSPolicy?
     private let rewriteRegex: RegexSet?
+    private let fault: FaultInjection?
     /// One of each entry of `route:`; `nil` where it does nothing of its own.
     let destinations: [DestinationActions?]
     private(set) var problems: [Problem] = []
@@ -44,6 +45,7 @@ struct RouteActionCompiler {
         destinations = sole == nil ? others.map(\.actions) : [nil]
         cors = http.corsPolicy.map { Self.cors($0, http.line, &matches, &problems) }
         rewriteRegex = Self.regex(http, &matches, &problems)
+        fault = http.fault.flatMap { FaultInjection($0) }
         problems += Self.excess(requestEdits, responseEdits, destinations, http.line)
         self.problems = problems
     }
@@ -51,10 +53,12 @@ struct RouteActionCompiler {
     /// `nil` where the rule only sends requests on.
     func actions(for match: HTTPMatchRequest?) -> RouteActions? {
         // The CORS policy of such a rule holds nothing, as in Envoy: its preflights get the answer as well.
-        if let answer = answer(match) { return RouteActions(answer: answer, responseEdits: responseEdits) }
+        if let answer = answer(match) {
+            return RouteActions(answer: answer, fault: fault, responseEdits: responseEdits)
+        }
         let actions = RouteActions(
-            rewrite: RouteRewrite(path: path(match), authority: authority), cors: cors, requestEdits: requestEdits,
-            responseEdits: responseEdits)
+            rewrite: RouteRewrite(path: path(match), authority: authority), cors: cors, fault: fault,
+            requestEdits: requestEdits, responseEdits: responseEdits)
         return actions.isEmpty ? nil : actions
     }
 

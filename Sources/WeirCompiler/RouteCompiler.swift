@@ -47,13 +47,16 @@ struct RouteCompiler {
             let actions = RouteActionCompiler(http, serverPort: entrance.port, &matches)
             for problem in actions.problems { service.reportAction(rule, problem) }
             let destinations = destinations(of: rule, actions, entrance, clusters, &resolved)
+            let sparesUnsafe = [service.resource, rule.resource].contains { UnsafeRetries.areSpared(by: $0) }
             let hashing = RouteHashing(resolved.suffix(http.route.count), weights: http.route.map(\.weight))
+            let mirrors = mirrors(of: rule, entrance, clusters, &resolved)
             if http.match.isEmpty {
                 var route = RouteSpec(
                     conditions: [], destinations: destinations, origin: origin(rule, nil),
                     actions: actions.actions(for: nil))
                 route.take(hashing)
-                route.limit(by: http, hashing)
+                route.limit(by: http, hashing, sparesUnsafe: sparesUnsafe)
+                route.mirrors = mirrors
                 routes.append(route)
                 ended = true
             }
@@ -64,7 +67,8 @@ struct RouteCompiler {
                         conditions: conditions, destinations: destinations, origin: origin(rule, match),
                         actions: actions.actions(for: match))
                     route.take(hashing)
-                    route.limit(by: http, hashing)
+                    route.limit(by: http, hashing, sparesUnsafe: sparesUnsafe)
+                    route.mirrors = mirrors
                     routes.append(route)
                     ended = match.isCatchAll
                 } catch {
@@ -101,6 +105,22 @@ struct RouteCompiler {
             return RouteSpec.Destination(
                 clusterID: answer.clusterID, weight: UInt32(clamping: entry.weight ?? 0), clusterName: answer.name,
                 actions: actions)
+        }
+    }
+
+    /// Who gets copies of a rule's requests; they are resolved as its destinations are.
+    private func mirrors(
+        of rule: RoutedRule, _ entrance: Entrance, _ clusters: ClusterCompiler, _ resolved: inout [ResolvedDestination]
+    ) -> [MirrorSpec] {
+        // What answers by itself sends nothing that could be copied.
+        guard !rule.http.route.isEmpty else { return [] }
+        return rule.http.mirroring.compactMap { mirror in
+            guard !mirror.share.isNone else { return nil }
+            let request = DestinationRequest(
+                mirror.destination, namespace: rule.namespace, serverPort: entrance.port)
+            let answer = clusters.resolve(request)
+            resolved.append(ResolvedDestination(request: request, clusterID: answer.clusterID, hash: answer.hash))
+            return MirrorSpec(clusterID: answer.clusterID, clusterName: answer.name, share: mirror.share)
         }
     }
 

@@ -17,10 +17,21 @@ final class RoutedService {
         /// Of the destination, in that resource.
         let path: String
         let line: Int
-        /// Requests get there: a weight of 0 among several destinations means never.
-        let isUsed: Bool
-        /// It is of a `tcp` or `tls` route.
-        let isOfStream: Bool
+        let role: Role
+
+        /// What becomes of requests depends on it.
+        var isNeeded: Bool { role == .requests || role == .connections }
+    }
+
+    /// What gets to a destination.
+    enum Role {
+        case requests
+        /// Of a `tcp` or `tls` route.
+        case connections
+        /// Of requests that go elsewhere.
+        case copies
+        /// A weight of 0 among several destinations means never.
+        case nothing
     }
 
     /// Who may see it; narrower comes first where several serve one host (semantics 3.1).
@@ -90,16 +101,24 @@ final class RoutedService {
         delegates = delegation.sources
         uses = delegation.rules.flatMap { Self.uses($0) } + Self.streamUses(service, resource)
         exportRank = Self.rank(service.exportTo, namespace, options)
-        ownDiagnostics = findOwnProblems(options) + delegation.diagnostics
+        ownDiagnostics = UnsafeRetries.problem(of: resource) + findOwnProblems(options) + delegation.diagnostics
     }
 
     private static func uses(_ rule: RoutedRule) -> [Use] {
-        rule.http.route.enumerated().map { index, entry in
-            let isUsed = rule.http.route.count == 1 || (entry.weight ?? 0) > 0
-            return Use(
+        let http = rule.http
+        let routed = http.route.enumerated().map { index, entry in
+            Use(
                 destination: entry.destination, resource: rule.resource,
-                path: "\(rule.path).route[\(index)].destination", line: entry.line, isUsed: isUsed, isOfStream: false)
+                path: "\(rule.path).route[\(index)].destination", line: entry.line,
+                role: http.route.count == 1 || (entry.weight ?? 0) > 0 ? .requests : .nothing)
         }
+        guard !routed.isEmpty else { return routed }
+        return routed
+            + http.mirroring.map { mirror in
+                Use(
+                    destination: mirror.destination, resource: rule.resource, path: "\(rule.path).\(mirror.path)",
+                    line: mirror.line, role: .copies)
+            }
     }
 
     private static func streamUses(_ service: VirtualService, _ resource: Resource) -> [Use] {
@@ -109,7 +128,7 @@ final class RoutedService {
             route.enumerated().map { index, entry in
                 Use(
                     destination: entry.destination, resource: resource, path: "\(path).route[\(index)].destination",
-                    line: entry.line, isUsed: route.count == 1 || (entry.weight ?? 0) > 0, isOfStream: true)
+                    line: entry.line, role: route.count == 1 || (entry.weight ?? 0) > 0 ? .connections : .nothing)
             }
         }
     }

@@ -8,6 +8,8 @@ package struct BindingOptions: Sendable {
     /// Where the gateway lives, and with it its Secrets; `nil` = in `default`, its Secrets with their Gateways.
     package var gatewayNamespace: String?
     package var rootNamespace = "istio-system"
+    /// Where the gateway runs, `region/zone/subzone`; `nil` = that is not known.
+    package var locality: String?
     package var domainSuffix = "cluster.local"
     /// Where callers without a sidecar find services by name; `nil` = nowhere.
     package var meshListen: HostPort?
@@ -24,6 +26,7 @@ package struct BindingOptions: Sendable {
         options.gatewayNamespace = gatewayNamespace ?? options.gatewayNamespace
         options.secretNamespace = gatewayNamespace
         options.rootNamespace = rootNamespace
+        options.locality = locality
         options.domainSuffix = domainSuffix
         options.meshListen = meshListen.map {
             MeshAddress(host: $0.host == "localhost" ? "127.0.0.1" : $0.host, port: $0.port)
@@ -51,6 +54,15 @@ extension OptionValue {
             }
         }
         return labels
+    }
+
+    /// `region/zone/subzone`, of which the last parts may be missing.
+    package static func locality(_ text: String) throws(OptionError) -> String {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...3).contains(parts.count), parts.allSatisfy({ !$0.isEmpty && !$0.contains("*") }) else {
+            throw OptionError("WEIR_LOCALITY is '\(text)'. Write region/zone/subzone, or the first parts of it.")
+        }
+        return text
     }
 
     package static func namespace(_ text: String) throws(OptionError) -> String {

@@ -146,6 +146,7 @@ package final class Bootstrap {
         engineOptions.serverName = options.serverName
         engineOptions.acceptsHTTP10 = options.acceptsHTTP10
         engineOptions.trustedHops = options.trustedHops
+        engineOptions.mirrorShadowSuffix = options.mirrorShadowSuffix
         engineOptions.limits = ConnectionLimits(descriptors: DescriptorLimit.raise())
         engineOptions.accessLog = accessLog
         engineOptions.onRetired = { handle.post { door.open()?.releaseRetired() } }

@@ -25,6 +25,7 @@ final class Reload {
     private let loop: ControlLoop
     private let log: Logger
     private let resolver: NameResolver
+    private let sweeper: OutlierSweeper
     /// What resources name by path.
     private let files: CertificateFiles
     private var problemLog = ProblemLog()
@@ -72,6 +73,7 @@ final class Reload {
         self.status = status
         self.loop = loop
         self.resolver = resolver
+        sweeper = OutlierSweeper(loop: loop)
         self.files = files
         self.log = log
         self.live = live
@@ -162,6 +164,7 @@ final class Reload {
     /// Nothing is published afterwards.
     func stop() {
         resolver.stop()
+        sweeper.stop()
         files.stop()
         holdEnd?.cancel()
         holdEnd = nil
@@ -218,6 +221,7 @@ final class Reload {
     /// Tells `/status` and the log what came of a configuration; returns the problems, those of ports last.
     private func report(_ published: Published) -> [Problem] {
         last = published
+        sweeper.watch(published.snapshot)
         let found =
             published.delivery.diagnostics + published.diagnostics + files.diagnostics + compiler.nameDiagnostics
         let problems =

@@ -32,6 +32,8 @@ package struct ServerOptions: Sendable {
     package var acceptsHTTP10 = false
     /// Proxies in front of the gateway that are trusted to name the client in `x-forwarded-for`.
     package var trustedHops = 0
+    /// The host of a mirrored request ends in `-shadow`, as with Istio up to 1.27.
+    package var mirrorShadowSuffix = false
     /// Who the gateway is to the resources.
     package var binding = BindingOptions()
     package var logLevel = Logger.Level.info

@@ -60,6 +60,9 @@ struct Serve: ParsableCommand {
     @Flag(name: .customLong("http10"), help: "Serve HTTP/1.0 requests instead of answering 426.")
     var acceptsHTTP10 = false
 
+    @Flag(help: "Let the host of mirrored requests end in -shadow, as Istio did up to 1.27.")
+    var mirrorShadowSuffix = false
+
     @Option(
         help: ArgumentHelp(
             "A line for each request: to a file, to standard output (-), or off.", valueName: "file|-|off"))
@@ -120,7 +123,11 @@ struct Serve: ParsableCommand {
         options.serverName = try optionValue { () throws(OptionError) in try OptionValue.serverName(serverName) }
         options.acceptsHTTP10 = acceptsHTTP10
         options.trustedHops = try optionValue { () throws(OptionError) in try OptionValue.trustedHops(trustedHops) }
+        options.mirrorShadowSuffix = mirrorShadowSuffix
         options.binding = try binding.options()
+        if let locality = ProcessInfo.processInfo.environment["WEIR_LOCALITY"], !locality.isEmpty {
+            options.binding.locality = try optionValue { () throws(OptionError) in try OptionValue.locality(locality) }
+        }
         options.accessLog = try optionValue { () throws(OptionError) in try AccessLogTarget(accessLog) }
         options.accessLogFormat = try optionValue { () throws(OptionError) in
             try OptionValue.accessLogFormat(accessLogFormat)

@@ -84,6 +84,15 @@ import WeirEngine
         #expect(retry.backOffMilliseconds == 5 && !retry.avoidsTried)
     }
 
+    @Test func theTimeOfATryIsTheWritten() throws {
+        #expect(try Self.retry { $0.attempts = 1 }.tryTimeoutMilliseconds == 0)
+        let retry = try Self.retry {
+            $0.attempts = 1
+            $0.perTryTimeoutMilliseconds = 250
+        }
+        #expect(retry.tryTimeoutMilliseconds == 250)
+    }
+
     @Test func aKeyThatLeadsToOneEndpointIsNotLedElsewhereUnlessWritten() throws {
         var policy = TrafficPolicy()
         policy.loadBalancer = TrafficPolicy.LoadBalancer(.leastRequest)

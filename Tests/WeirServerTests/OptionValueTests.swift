@@ -63,4 +63,13 @@ import Testing
         for good in [0, 1, 100] { #expect(try OptionValue.trustedHops(good) == good) }
         for wrong in [-1, 101] { #expect(throws: OptionError.self) { try OptionValue.trustedHops(wrong) } }
     }
+
+    @Test func aLocalityHasOneToThreeParts() throws {
+        for good in ["europe", "europe/north", "europe/north/rack-1"] {
+            #expect(try OptionValue.locality(good) == good)
+        }
+        for wrong in ["", "/", "europe/", "a/b/c/d", "europe/*"] {
+            #expect(throws: OptionError.self) { try OptionValue.locality(wrong) }
+        }
+    }
 }

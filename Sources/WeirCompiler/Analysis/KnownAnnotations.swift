@@ -60,8 +60,9 @@ struct KnownAnnotation {
             KnownAnnotation(name: "networking.istio.io/address-type", kinds: ["Gateway"]),
             KnownAnnotation(name: "networking.istio.io/service-type", kinds: ["Gateway"]),
             KnownAnnotation(name: "internal.istio.io/gateway-semantics", kinds: ["Gateway", "VirtualService"]),
-            // The compiler judges its value.
+            // The compiler judges their values.
             KnownAnnotation(name: ProxyProtocol.annotation, kinds: ["Gateway"], isAlpha: false),
+            KnownAnnotation(name: UnsafeRetries.annotation, kinds: ["VirtualService"], isAlpha: false),
             KnownAnnotation(name: "istio.io/autoRegistrationGroup", kinds: ["WorkloadEntry"]),
             KnownAnnotation(name: "istio.io/connectedAt", kinds: ["WorkloadEntry"]),
             KnownAnnotation(name: "istio.io/disconnectedAt", kinds: ["WorkloadEntry"]),

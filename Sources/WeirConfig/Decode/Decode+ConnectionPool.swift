@@ -8,16 +8,9 @@ extension TrafficPolicy.ConnectionPoolSettings {
 }
 
 extension FieldReader {
-    /// A limit that this version does not hold to; 0 means none.
-    fileprivate mutating func unservedLimit(_ name: String, _ consequence: String) -> Int? {
-        limit(unserved(name, consequence))
-    }
-
     /// A limit; 0 means none.
-    fileprivate mutating func limit(_ name: String) -> Int? { limit(take(name)) }
-
-    private func limit(_ value: FieldValue?) -> Int? {
-        let number = value?.integer(0...Int(Int32.max))
+    fileprivate mutating func limit(_ name: String) -> Int? {
+        let number = integer(name, 0...Int(Int32.max))
         return number == 0 ? nil : number
     }
 }
@@ -27,11 +20,9 @@ extension TrafficPolicy.ConnectionPoolSettings.TCP {
         var fields = reader
         connectTimeoutMilliseconds = fields.milliseconds("connectTimeout")
         idleTimeoutMilliseconds = fields.take("idleTimeout")?.milliseconds(zeroAllowed: true)
-        maxConnections = fields.unservedLimit("maxConnections", "the number of connections is not limited")
-        tcpKeepalive = fields.unserved("tcpKeepalive", "the system's own settings hold")?.mapping().map(
-            TrafficPolicy.ConnectionPoolSettings.Keepalive.init)
-        maxConnectionDurationMilliseconds = fields.unserved(
-            "maxConnectionDuration", "connections have no age limit")?.milliseconds()
+        maxConnections = fields.limit("maxConnections")
+        tcpKeepalive = fields.mapping("tcpKeepalive").map(TrafficPolicy.ConnectionPoolSettings.Keepalive.init)
+        maxConnectionDurationMilliseconds = fields.milliseconds("maxConnectionDuration")
         fields.finish()
     }
 }
@@ -50,10 +41,10 @@ extension TrafficPolicy.ConnectionPoolSettings.HTTP {
     fileprivate init(_ reader: FieldReader) {
         var fields = reader
         idleTimeoutMilliseconds = fields.milliseconds("idleTimeout")
-        http1MaxPendingRequests = fields.unservedLimit("http1MaxPendingRequests", "there is no such limit")
-        http2MaxRequests = fields.unservedLimit("http2MaxRequests", "there is no such limit")
-        maxRequestsPerConnection = fields.unservedLimit("maxRequestsPerConnection", "there is no such limit")
-        maxRetries = fields.unservedLimit("maxRetries", "there is no such limit")
+        http1MaxPendingRequests = fields.limit("http1MaxPendingRequests")
+        http2MaxRequests = fields.limit("http2MaxRequests")
+        maxRequestsPerConnection = fields.limit("maxRequestsPerConnection")
+        maxRetries = fields.limit("maxRetries")
         maxConcurrentStreams = fields.limit("maxConcurrentStreams")
         http2KeepAlive = fields.mapping("http2KeepAlive").map(TrafficPolicy.ConnectionPoolSettings.HTTP2KeepAlive.init)
         h2UpgradePolicy = fields.word("h2UpgradePolicy", as: H2Policy.self) ?? .default

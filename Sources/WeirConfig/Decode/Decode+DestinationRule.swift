@@ -35,8 +35,7 @@ private struct PolicyBlocks {
     init(_ fields: inout FieldReader) {
         loadBalancer = fields.mapping("loadBalancer").map(TrafficPolicy.LoadBalancer.init)
         connectionPool = fields.mapping("connectionPool").map(TrafficPolicy.ConnectionPoolSettings.init)
-        outlierDetection = fields.unserved("outlierDetection", "failing endpoints are not ejected")?.mapping().map(
-            TrafficPolicy.OutlierDetection.init)
+        outlierDetection = fields.mapping("outlierDetection").map(TrafficPolicy.OutlierDetection.init)
         tls = fields.mapping("tls").map(TrafficPolicy.ClientTLS.init)
     }
 }
@@ -55,7 +54,7 @@ extension TrafficPolicy {
             proxyProtocol = proxy.word("version", as: ProxyProtocolVersion.self) ?? .v1
             proxy.finish()
         }
-        retryBudget = fields.unserved("retryBudget", "retries have no budget")?.mapping().map(RetryBudget.init)
+        retryBudget = fields.mapping("retryBudget").map(RetryBudget.init)
         fields.finish()
     }
 }
@@ -89,7 +88,12 @@ extension TrafficPolicy.RetryBudget {
         var fields = reader
         percent = fields.readPercent("percent")
         minRetryConcurrency = fields.integer("minRetryConcurrency", 0...Int(UInt32.max))
-        budgetIntervalMilliseconds = fields.take("budgetInterval")?.milliseconds(zeroAllowed: true)
+        let interval = fields.take("budgetInterval")
+        budgetIntervalMilliseconds = interval?.milliseconds(zeroAllowed: true)
+        if let interval, budgetIntervalMilliseconds ?? 0 > 0 {
+            let consequence = "the budget is a share of the requests under way at each moment"
+            interval.warn(.fieldNotHonoured, "budgetInterval is not acted on by this version; \(consequence).")
+        }
         fields.finish()
     }
 }

@@ -2,10 +2,9 @@ extension HTTPRetry {
     init(_ reader: FieldReader) {
         var fields = reader
         attempts = fields.integer("attempts", Int(Int32.min)...Int(Int32.max)) ?? 0
-        perTryTimeoutMilliseconds = fields.unserved("perTryTimeout", "a try may take as long as the whole request")?
-            .milliseconds()
+        perTryTimeoutMilliseconds = fields.milliseconds("perTryTimeout")
         retryOn = fields.filledText("retryOn")
-        retryRemoteLocalities = fields.unserved("retryRemoteLocalities", "retries choose among all endpoints")?.flag()
+        retryRemoteLocalities = fields.flag("retryRemoteLocalities")
         retryIgnorePreviousHosts = fields.flag("retryIgnorePreviousHosts")
         backoffMilliseconds = fields.milliseconds("backoff")
         fields.finish()

@@ -16,11 +16,10 @@ extension TrafficPolicy.LoadBalancer {
             fields.take("simple")?.refuse("A load balancer is either simple or consistentHash. Keep one of them.")
             consistentHash = hash.mapping().map(TrafficPolicy.ConsistentHash.init)
         }
-        let anywhere = "endpoints are chosen whatever their locality is"
-        localityLbSetting = fields.unserved("localityLbSetting", anywhere)?.mapping().map(
-            TrafficPolicy.LocalityLoadBalancer.init)
-        zoneAwareLbSetting = fields.unserved("zoneAwareLbSetting", anywhere)?.mapping().map(
-            TrafficPolicy.ZoneAwareLoadBalancer.init)
+        localityLbSetting = fields.mapping("localityLbSetting").map(TrafficPolicy.LocalityLoadBalancer.init)
+        zoneAwareLbSetting = fields.unserved(
+            "zoneAwareLbSetting", "zones have no shares of their own")?.mapping().map(
+                TrafficPolicy.ZoneAwareLoadBalancer.init)
         readWarmup(&fields)
         fields.finish()
     }
@@ -43,13 +42,12 @@ extension TrafficPolicy.LoadBalancer {
     }
 
     private mutating func readWarmup(_ fields: inout FieldReader) {
-        let consequence = "new endpoints get their full share at once"
-        if let value = fields.unserved("warmupDurationSecs", consequence) {
+        if let value = fields.take("warmupDurationSecs") {
             value.warn(.deprecated, "warmupDurationSecs is deprecated. Write warmup: {duration: ...}.")
             warmup = TrafficPolicy.Warmup()
             warmup?.durationMilliseconds = value.milliseconds()
         }
-        if let block = fields.unserved("warmup", consequence)?.mapping() { warmup = TrafficPolicy.Warmup(block) }
+        if let block = fields.mapping("warmup") { warmup = TrafficPolicy.Warmup(block) }
     }
 }
 

@@ -36,12 +36,11 @@ extension HTTPRoute {
     private mutating func readPolicies(_ fields: inout FieldReader) {
         timeoutMilliseconds = fields.take("timeout")?.routeTimeout()
         retries = fields.mapping("retries").map(HTTPRetry.init)
-        fault = fields.unserved("fault", "no fault is injected")?.mapping().map(HTTPFaultInjection.init)
-        let consequence = "no copy of the requests is sent"
-        mirror = fields.unserved("mirror", consequence).map { Destination($0.mapping()) }
-        mirrors = fields.unserved("mirrors", consequence)?.items().map(HTTPMirrorPolicy.init) ?? []
-        let legacy = fields.unserved("mirrorPercent", consequence)?.mirrorPercent()
-        mirrorPercentage = fields.unserved("mirrorPercentage", consequence)?.percent() ?? legacy
+        fault = fields.mapping("fault").map(HTTPFaultInjection.init)
+        mirror = fields.mapping("mirror").map { Destination($0) }
+        mirrors = fields.items("mirrors").map(HTTPMirrorPolicy.init)
+        let legacy = fields.take("mirrorPercent")?.mirrorPercent()
+        mirrorPercentage = fields.take("mirrorPercentage")?.percent() ?? legacy
     }
 }
 

@@ -41,12 +41,20 @@ enum StatusCode {
     }
 }
 
-extension HTTPFaultInjection {
-    private static let grpcStatuses: Set<String> = [
+/// The names of gRPC's status codes.
+package enum GRPCStatusName {
+    /// By number.
+    private static let names = [
         "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
         "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
         "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
     ]
+
+    /// The number of a status; `nil` for what is none.
+    package static func code(_ name: String) -> Int? { names.firstIndex(of: name) }
+}
+
+extension HTTPFaultInjection {
     /// The least share above 0 that Istio can express.
     private static let leastPercent = 0.0001
 
@@ -71,7 +79,7 @@ extension HTTPFaultInjection {
             guard !(200...600).contains(status) else { break }
             findings.error(path["httpStatus"], "\(status) is no status of a response. Write a number from 200 to 599.")
         case .grpcStatus(let name):
-            guard !Self.grpcStatuses.contains(name) else { break }
+            guard GRPCStatusName.code(name) == nil else { break }
             findings.error(path["grpcStatus"], "\(name) is no gRPC status. Write a name such as UNAVAILABLE.")
         case nil:
             findings.warning(path, "The abort has no status, so nothing is aborted. Write httpStatus or grpcStatus.")

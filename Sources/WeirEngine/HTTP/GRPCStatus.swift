@@ -12,6 +12,24 @@ enum GRPCStatus {
         }
     }
 
+    /// The HTTP status that says as much as a code of gRPC, as Envoy has it where endpoints are judged.
+    static func http(code: Int8) -> Int {
+        switch code {
+        case 0: 200
+        case 1: 499
+        case 3, 9, 11: 400
+        case 4: 504
+        case 5: 404
+        case 6, 10: 409
+        case 7: 403
+        case 8: 429
+        case 12: 501
+        case 14: 503
+        case 16: 401
+        default: 500
+        }
+    }
+
     /// Writes a text as `grpc-message` has it: what is not printable ASCII, and `%`, percent-encoded.
     ///
     /// There must be room for three times the text; returns the bytes written.

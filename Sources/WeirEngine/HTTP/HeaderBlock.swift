@@ -28,7 +28,7 @@ struct HeaderBlock: ~Copyable {
     static let capacity = maxReceived + maxOwn
     private static let arenaBytes = 1024
     /// A second arena, for blocks that have needed one.
-    private static let spillBytes = 4096
+    static let spillBytes = 4096
 
     let fields: UnsafeMutablePointer<HeaderField>
     private(set) var count = 0

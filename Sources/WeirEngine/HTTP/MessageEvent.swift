@@ -46,6 +46,8 @@ class MessageSink {
     func receive(fromUpstream event: consuming MessageEvent) { Self.isAbstract() }
     /// The upstream's queue has room again after `isCongested`.
     func upstreamHasRoom() {}
+    /// The connection that the request waited for is there (see `ClientStream.reach`).
+    func upstreamConnected() {}
     /// Who the request comes from, for endpoints that are told in a PROXY protocol header.
     var proxiedEnds: ProxiedEnds? { nil }
     /// The pooled connection turned out to be closed before it took a byte: the request goes over this one instead.
@@ -98,8 +100,21 @@ class ServerStream: MessageStream {
 class ClientStream: MessageStream {
     /// The sink is gone; the connection is closed unless it can carry another request.
     func cancel() { isAbstract() }
+    /// How far it has come on the way to its endpoint.
+    enum Reach {
+        /// There is no connection for it yet, for want of a permit.
+        case queued
+        case connecting
+        /// A connection stands that takes it.
+        case connected
+    }
+
+    /// Its sink is told of a change, as of a reset.
+    var reach: Reach { .connected }
     /// Our end of the connection; asks the kernel once a connection.
     var localAddress: LogAddress? { nil }
+    /// Bytes of the request that wait to be sent, its head's and those that frame it included.
+    var queuedBytes: Int { isAbstract() }
     /// What follows a body is passed on, as gRPC needs it.
     var carriesTrailers: Bool { false }
 }
@@ -155,7 +170,9 @@ extension Borrowed where Object: ServerStream {
 
 extension Borrowed where Object: ClientStream {
     func cancel() { with { $0.cancel() } }
+    var reach: ClientStream.Reach { with { $0.reach } }
     var localAddress: LogAddress? { with { $0.localAddress } }
+    var queuedBytes: Int { with { $0.queuedBytes } }
     var carriesTrailers: Bool { with { $0.carriesTrailers } }
 }
 
@@ -176,6 +193,7 @@ extension Borrowed where Object: MessageSink {
     }
     func downstreamHasRoom() { with { $0.downstreamHasRoom() } }
     func upstreamHasRoom() { with { $0.upstreamHasRoom() } }
+    func upstreamConnected() { with { $0.upstreamConnected() } }
     func leaseMoved(to stream: Borrowed<ClientStream>) { with { $0.leaseMoved(to: stream) } }
 }
 

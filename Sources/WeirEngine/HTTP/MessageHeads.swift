@@ -41,6 +41,16 @@ extension MethodToken {
         }
     }
 
+    /// Whether doing it twice is meant to be the same as doing it once (RFC 9110 section 9.2.2).
+    ///
+    /// What is not known here is taken for what is not.
+    var isIdempotent: Bool {
+        switch self {
+        case .get, .head, .put, .delete, .options, .trace: true
+        case .post, .patch, .connect, .other: false
+        }
+    }
+
     /// The token of a method's bytes; `nil` for names that are no method.
     ///
     /// Methods are those Istio's gateway takes, upper-case: the registered ones in use, and those of WebDAV.

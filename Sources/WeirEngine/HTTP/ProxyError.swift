@@ -28,6 +28,8 @@ struct ProxyError: Error, Equatable {
         case headTooLarge
         /// A body or a head made no progress within its limit, or there was no whole answer within the route's.
         case timeout
+        /// A try has taken longer than the route lets one take.
+        case tryTimeout
         /// Our side gave up: drain deadline, or the other side of the exchange is gone.
         case cancelled
     }
@@ -45,6 +47,17 @@ struct ProxyError: Error, Equatable {
     var isUnsent = false
     /// Bytes of the body the codec has answered with already; 0 otherwise.
     var answeredBytes: UInt32 = 0
+
+    /// The route's patience is over.
+    var isTimeout: Bool { cause == .timeout || cause == .tryTimeout }
+
+    /// Bytes of the request were on their way to an upstream.
+    var wasSent: Bool {
+        switch cause {
+        case .connectFailure, .connectTimeout, .overflow: false
+        default: source == .upstream && !isUnsent
+        }
+    }
 
     /// TLS could not be agreed on.
     var isOfTransport: Bool { cause == .connectFailure && code == Self.transportFailed }

@@ -41,6 +41,8 @@ class ServerHost {
     /// Bytes of request bodies kept for further tries now, and further tries since the start.
     var replayBytes = 0
     var retryCount = 0
+    /// Further tries that routes did without so as not to do twice what may have been done.
+    var sparedRetryCount = 0
     /// Requests that got no connection because there were `maxUpstreams`.
     var overflowCount = 0
     /// Tunnels open now, and since the start.
@@ -84,6 +86,15 @@ class ServerHost {
     func makePool(to address: EndpointAddress, _ plan: ClusterPlan) -> ConnectionPool {
         ConnectionPool(host: self, address: address, plan: plan)
     }
+
+    /// The limits of a cluster as this host keeps to them; `nil` where there never were any.
+    func circuitBreaker(for plan: ClusterPlan) -> CircuitBreaker? { nil }
+
+    /// Sends a worker, maybe this one, a permit for a connection that it waits for.
+    func passConnection(of breaker: CircuitBreaker, to worker: Int) {}
+
+    /// Asks another worker, which has a connection to spare, for its permit.
+    func askForConnection(of breaker: CircuitBreaker, worker: Int) {}
 
     /// Whether one more connection to an endpoint may be opened.
     func hasRoomForUpstream() -> Bool { upstreamCount < maxUpstreams }

@@ -44,6 +44,11 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     ///
     /// Only the pool writes it.
     var poolIndex = -1
+    // Likewise: what this holds of its cluster's limits, and what there is to say of its own.
+    var permits: ConnectionPermits = []
+    var requestCount = 0
+    /// Monotonic nanoseconds from which it takes no further request; 0 = never.
+    var expiresAt: UInt64 = 0
 
     init(
         host: ServerHost, pool: H1Pool, descriptor: Int32, established: Bool, transport: Transport,
@@ -67,8 +72,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         }
     }
 
-    var isConnecting: Bool { state == .connecting }
     var isIdle: Bool { state == .idle }
+    /// Carries a request, or will.
+    var isBusy: Bool { sink != nil }
 
     // MARK: For the pool and the exchange
 
@@ -91,17 +97,27 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         }
     }
 
-    /// Waits in the pool until it is leased, the peer closes it, or `milliseconds` have passed; 0 = no limit.
-    func park(milliseconds: Int) {
+    /// Waits in the pool until it is leased, the peer closes it, `milliseconds` have passed or the moment `end` has come; 0 = no
+    /// limit.
+    func park(milliseconds: Int, until end: UInt64) {
         state = .idle
         isReused = true
         // The client of the last request may have been slow; the next one is another.
         isPaused = false
-        if milliseconds > 0 {
-            connection.setDeadline(afterMilliseconds: milliseconds)
+        let idleEnd = milliseconds > 0 ? host.loop.now + UInt64(milliseconds) * 1_000_000 : .max
+        let moment = end == 0 ? idleEnd : min(idleEnd, end)
+        if moment != .max {
+            connection.setDeadline(moment)
         } else {
             connection.clearDeadline()
         }
+        connection.startReading()
+    }
+
+    /// The next request follows at once, without a wait in the pool.
+    func goOn() {
+        state = .idle
+        isReused = true
         connection.startReading()
     }
 
@@ -113,12 +129,15 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         held.removeAll()
         connection.closeNow()
         host.loop.releaseLater(self)
+        requestOver()
         pool.ended(self)
     }
 
     // MARK: ClientStream
 
+    override var reach: Reach { state == .connecting ? .connecting : .connected }
     override var localAddress: LogAddress? { connection.localText }
+    override var queuedBytes: Int { connection.queuedBytes }
 
     override var isCongested: Bool {
         // Until it is established, everything queued waits.
@@ -174,20 +193,25 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// A connection whose request is broken off cannot carry another.
     override func cancel() {
         sink = nil
-        if state == .connecting && connection.queuedBytes == 0 { return }
+        if state == .connecting && connection.queuedBytes == 0 { return requestOver() }
         close()
+    }
+
+    /// The request counts no more, which has to be before anybody hears of its end: that may set off another.
+    private func requestOver() {
+        if !permits.isEmpty { pool.giveBack([.request, .pending], of: &permits) }
     }
 
     // MARK: From the connection
 
     func connected() {
+        if !permits.isEmpty { pool.giveBack(.pending, of: &permits) }
+        pool.established(self)
         connection.startReading()
-        guard sink != nil else {
-            connection.clearDeadline()
-            return pool.returned(self)
-        }
-        state = .busy
         connection.clearDeadline()
+        guard let sink else { return pool.returned(self) }
+        state = .busy
+        sink.upstreamConnected()
     }
 
     func received(_ slice: consuming ByteSlice) {
@@ -277,6 +301,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     /// Gives the connection back before the sink hears of the end, so that what the end sets off can lease it again.
     private func responseComplete(nothingFollows: Bool) {
         responseDone = true
+        requestOver()
         guard nothingFollows, held.isEmpty, requestSent, responseKeepsAlive, !endSeen, connection.queuedBytes == 0
         else {
             return
@@ -322,6 +347,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         if tunnel == .open { return peerEndedTunnel() }
         if responseBegun, !responseDone, decoder.isUntilClose {
             responseDone = true
+            requestOver()
             sink?.receive(fromUpstream: .end)
             return close()
         }

@@ -30,6 +30,13 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
     ///
     /// Only the pool writes it.
     var poolIndex = -1
+    // Likewise: what this holds of its cluster's limits, whether it is known to wait for a request, and what there is to say of
+    // its own life.
+    var permits: ConnectionPermits = []
+    var isCountedIdle = false
+    private(set) var requestCount = 0
+    /// Monotonic nanoseconds from which it takes no further request; 0 = never.
+    private var expiresAt: UInt64 = 0
 
     /// Counts the flushes, so that it is known what was framed and when.
     private var flushes: UInt64 = 1
@@ -54,14 +61,40 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
     }
 
     var isIdle: Bool { state == .open && streams.isEmpty }
+    /// Takes requests: the peer has said how many.
+    var isOpen: Bool { state == .open }
     var localAddress: LogAddress? { connection.localText }
 
     // MARK: For the pool
 
-    private var hasRoom: Bool {
-        guard !isDraining, state != .closed else { return false }
+    /// Whether one request more may come.
+    var hasRoom: Bool {
+        guard !isDraining, state != .closed, !(pool.isLimited && isWornOut) else { return false }
         let most = pool.endpoint.http2.maxConcurrentStreams
         return streams.count < min(most, state == .open ? peerMaxStreams : pool.expectedStreams)
+    }
+
+    private var isWornOut: Bool {
+        let most = pool.endpoint.life.maxRequests
+        return most != 0 && requestCount >= most
+    }
+
+    /// Requests go out on it: it is connected, and the peer has spoken.
+    var isReady: Bool { state == .open }
+    /// Takes no further requests, and has not closed yet.
+    var isLeaving: Bool { isDraining && state != .closed }
+
+    /// Has its requests count from now on; returns how many they are.
+    func countRequests() -> Int {
+        var count = 0
+        for stream in streams {
+            stream._withUnsafeGuaranteedRef { stream in
+                guard stream.sink != nil else { return }
+                stream.permits.insert(.request)
+                count += 1
+            }
+        }
+        return count
     }
 
     /// Tells the pool whether a request more may come.
@@ -71,7 +104,9 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
     func enter(_ stream: Unmanaged<H2ClientStream>) {
         stream._withUnsafeGuaranteedRef { $0.index = streams.count }
         streams.append(stream)
+        requestCount += 1
         roomChanged()
+        pool.entered(self)
         if streams.count == 1, state == .open { schedule() }
     }
 
@@ -134,11 +169,17 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
             streams[index] = last
             last._withUnsafeGuaranteedRef { $0.index = index }
         }
-        guard streams.isEmpty, state == .open else { return roomChanged() }
-        if isDraining { return close() }
         roomChanged()
+        guard streams.isEmpty, state == .open else { return pool.left(self) }
+        if isDraining || pool.isLimited && isWornOut { return close() }
         idleSince = loop.now
         schedule()
+        pool.left(self)
+    }
+
+    /// What a request of this connection holds of its cluster's limits, among these, is free.
+    func giveBack(_ given: ConnectionPermits, of permits: inout ConnectionPermits) {
+        pool.giveBack(given, of: &permits)
     }
 
     private func forget(_ stream: H2ClientStream) {
@@ -216,7 +257,14 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         if former == .connecting || error.cause == .connectTimeout { pool.failed(connection.transport) }
         // What was framed since then is still here.
         let unsentFrom = connection.bytesTaken == 0 ? markedAt : flushes
-        if isSilent { connection.closeAfterFlush() } else { connection.closeNow() }
+        if isSilent, !permits.contains(.connection) {
+            connection.closeAfterFlush()
+        } else {
+            // A permit is free when the socket is closed, and not before.
+            if isSilent { connection.flushNow() }
+            connection.closeNow()
+        }
+        pool.giveBack(.connection, of: &permits)
         // Its place is free, and needed where there is but one.
         host.upstreamCount -= 1
         while let reference = streams.popLast() {
@@ -243,6 +291,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
             moment = pongUntil != 0 ? min(pongUntil, pingAt) : pingAt
         }
         let idle = pool.idleMilliseconds
+        if expiresAt != 0 { moment = min(moment, expiresAt) }
         if streams.isEmpty, idle > 0 { moment = min(moment, idleSince + UInt64(idle) * 1_000_000) }
         if moment == .max { connection.clearDeadline() } else { connection.setDeadline(moment) }
     }
@@ -255,6 +304,12 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         }
         let idle = pool.idleMilliseconds
         if streams.isEmpty, idle > 0, now >= idleSince + UInt64(idle) * 1_000_000 { return close() }
+        if expiresAt != 0, now >= expiresAt {
+            // Once: what it carries may take longer.
+            expiresAt = 0
+            drain()
+            guard state == .open else { return }
+        }
         if pingAt != 0, now >= pingAt {
             pingAt = now + UInt64(http2.pingIntervalMilliseconds) * 1_000_000
             if pongUntil == 0 {
@@ -276,7 +331,9 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         switch state {
         // A peer that takes nothing yet may say otherwise in time.
         case .greeting where peerMaxStreams > 0: opened()
-        case .open: roomChanged()
+        case .open:
+            roomChanged()
+            pool.left(self)
         default: break
         }
     }
@@ -285,17 +342,25 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         state = .open
         pool.settled(maxStreams: peerMaxStreams)
         idleSince = loop.now
+        let life = pool.endpoint.life.maxMilliseconds
+        if life > 0 { expiresAt = loop.now + UInt64(life) * 1_000_000 }
         let most = min(pool.endpoint.http2.maxConcurrentStreams, peerMaxStreams)
         // First: those that are too many must not come back.
         roomChanged()
         for (place, reference) in Array(streams).enumerated() {
             reference._withUnsafeGuaranteedRef { stream in
                 guard stream.index >= 0, stream.stream.id == 0 else { return }
-                if place < most { return submit(stream) }
+                if place < most {
+                    submit(stream)
+                    stream.sink?.upstreamConnected()
+                    return
+                }
                 fail(stream, ProxyError(source: .upstream, cause: .refusedStream, isUnsent: true), canMove: true)
             }
         }
-        if state == .open { schedule() }
+        guard state == .open else { return }
+        schedule()
+        pool.left(self)
     }
 
     override func goAwayReceived(lastID: Int32, code: UInt32) {

@@ -22,6 +22,8 @@ final class H2ClientStream: ClientStream {
     ///
     /// Only the connection writes it.
     var index = -1
+    /// What the request holds of its cluster's limits.
+    var permits: ConnectionPermits = []
     /// The connection's count of flushes when the request was handed to it.
     var submittedAt: UInt64 = 0
     /// How often it was moved.
@@ -99,6 +101,7 @@ final class H2ClientStream: ClientStream {
     /// The request goes out on the connection from now on: what has waited follows.
     func wasSubmitted() {
         connection?.with { connection in
+            if !permits.isEmpty { connection.giveBack(.pending, of: &permits) }
             if isPaused { connection.pause(stream) }
             while let slice = held.popFirst() { connection.send(slice, on: stream) }
             if hasEnd { connection.sendEnd(on: stream, trailers: trailers) }
@@ -127,11 +130,29 @@ final class H2ClientStream: ClientStream {
             sink = nil
             head = nil
         }
+        requestOver()
         return sink
+    }
+
+    /// The request counts no more, which has to be before anybody hears of its end: that may set off another.
+    private func requestOver() {
+        if !permits.isEmpty { connection?.with { $0.giveBack([.request, .pending], of: &permits) } }
+    }
+
+    /// Hands what there is of the request to a stream that waits for a connection.
+    func replay(into stream: PendingStream) {
+        guard let head else { return }
+        stream.send(.request(head, last: !hasBody))
+        while let slice = takeBack() { stream.send(.body(slice)) }
+        if let trailers { stream.send(.trailers(trailers)) }
+        if hasEnd { stream.send(.end) }
+        if isPaused { stream.pauseReading() }
+        if wasCongested || self.stream.fields.pointee.wasCongested { stream.noteCongestion() }
     }
 
     /// Nothing refers to the stream any more.
     func clear() {
+        requestOver()
         held.removeAll()
         stream.fields.pointee.out.removeAll()
         stream.fields.pointee.trailers = nil
@@ -144,7 +165,9 @@ final class H2ClientStream: ClientStream {
 
     // MARK: ClientStream
 
+    override var reach: Reach { connection?.with { $0.isOpen } ?? false ? .connected : .connecting }
     override var localAddress: LogAddress? { connection?.with { $0.localAddress } }
+    override var queuedBytes: Int { held.count + stream.queuedBytes }
     override var carriesTrailers: Bool { true }
 
     override var isCongested: Bool {
@@ -201,6 +224,7 @@ final class H2ClientStream: ClientStream {
     override func cancel() {
         sink = nil
         head = nil
+        requestOver()
         connection?.with { $0.abandon(self) }
     }
 }

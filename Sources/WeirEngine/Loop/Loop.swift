@@ -88,7 +88,8 @@ final class Loop {
         return cachedNow
     }
 
-    private static func monotonicTime() -> UInt64 {
+    /// The same, read now; from any thread.
+    static func monotonicTime() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -129,6 +129,12 @@ enum Socket {
         return poll(&question, 1, 0) > 0 && Int32(question.revents) & (POLLERR | POLLHUP) != 0
     }
 
+    /// Whether a connection that was started is established: it takes bytes, and is not broken.
+    static func isEstablished(_ fd: Int32) -> Bool {
+        var question = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+        return poll(&question, 1, 0) > 0 && Int32(question.revents) == POLLOUT
+    }
+
     static func localAddress(_ fd: Int32) -> SocketAddress {
         let (address, result) = SocketAddress.filled { getsockname(fd, $0, $1) }
         return result == 0 ? address : SocketAddress()

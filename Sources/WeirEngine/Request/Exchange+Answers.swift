@@ -11,9 +11,10 @@ extension Exchange {
             return
         }
         let isTunnel = head.status == 101
-        let isRetriable = !isTunnel && tries.repeats(head)
+        let isRetriable = !isTunnel && tries.repeats(head) && grantsRetry()
         let action = isTunnel ? state.tunnelBegan() : state.responseBegan(last: last, isRetriable: isRetriable)
         guard action != .nothing else { return }
+        noteAnswer(head)
         if isTunnel { worker.tunnelOpened() }
         if isRetriable {
             if case .waitForRetry = action { return perform(action) }
@@ -58,15 +59,16 @@ extension Exchange {
 
     /// No answer is to be expected of the try under way.
     func fail(_ error: ProxyError) {
+        noteFailure(error)
         if error.isOfTransport, let endpoint { capture.keep(failure: endpoint.with { $0.pool.failureText }) }
-        let isRetriable = tries.repeats(error)
+        let isRetriable = tries.repeats(error) && grantsRetry()
         let action = state.upstreamFailed(error, isRetriable: isRetriable)
         if isRetriable { noteExhaustion() }
         record.connectError = error.code
         perform(action)
     }
 
-    private func noteExhaustion() {
+    func noteExhaustion() {
         if state.isExhausted { record.flags.insert(.retryLimitExceeded) }
     }
 

@@ -15,24 +15,39 @@ extension Exchange {
         // After the choice, which looks at what the client sent; before any answer, whose line in the log does not.
         prepare(head, stream)
         if head.wantsOtherProtocol { return answer(.upgradeRefused) }
-        if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return answer(reply) }
+        if policies.isActive, let fault = policies.fault, injectFault(fault, into: selection) { return }
+        guard proceed(to: selection, head, last: last), policies.isActive else { return }
+        mirror(head, last: last, to: policies.mirrors)
+    }
+
+    /// Answers the request as the route says, or sends it on; `false` when nothing is under way for it afterwards, and it
+    /// may be over.
+    func proceed(to selection: RouteSelection, _ head: RequestHead, last: Bool) -> Bool {
+        guard let stream else { return false }
+        if policies.isActive, let reply = policies.answer(to: head, worker: worker.index) { return refuse(with: reply) }
         switch selection {
-        case .redirectToHTTPS: answer(.redirectToHTTPS)
-        case .noRoute: answer(worker.isMisdirected(head, on: downstream.pointee.tls) ? .misdirected : .noRoute)
-        case .noCluster: answer(.noCluster)
+        case .redirectToHTTPS: return refuse(with: .redirectToHTTPS)
+        case .noRoute:
+            return refuse(with: worker.isMisdirected(head, on: stream.downstream.pointee.tls) ? .misdirected : .noRoute)
+        case .noCluster: return refuse(with: .noCluster)
         case .cluster(let cluster, let route):
-            if policies.isActive, !change(head, for: cluster) { return answer(.requestTooLarge) }
+            if policies.isActive, !change(head, for: cluster) { return refuse(with: .requestTooLarge) }
             tries.begin(route, head)
             state.routed(retries: route.pointee.retry.retries)
-            if last || head.wantsUpgrade { tries.requestEnded(self, loop) }
+            if state.request == .complete || head.wantsUpgrade { tries.requestEnded(self, loop) }
             sentAt = loop.now
             // Kept by the worker until the next generation, which no wake-up brings before this returns.
-            cluster._withUnsafeGuaranteedRef { cluster in
+            return cluster._withUnsafeGuaranteedRef { cluster in
                 record.clusterID = cluster.id
                 let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
-                _ = send(head, last: last, to: cluster.pick(key: key, &worker.random))
+                return send(head, last: last, to: cluster.pick(key: key, &worker.random))
             }
         }
+    }
+
+    private func refuse(with reply: LocalReply) -> Bool {
+        answer(reply)
+        return false
     }
 
     /// Makes the lines of a request the gateway's own, those that name the client among them.

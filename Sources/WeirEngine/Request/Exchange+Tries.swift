@@ -13,7 +13,7 @@ extension Exchange {
             return endpoint.pool.lease(for: head, to: Borrowed(self))
         }
         guard let leased else {
-            fail(unleased(from: endpoint))
+            fail(endpoint._withUnsafeGuaranteedRef { $0.leaseFailure })
             return false
         }
         upstream = leased
@@ -23,14 +23,8 @@ extension Exchange {
             record.isGRPC = true
         }
         leased.send(.request(head, last: last))
+        if tries.limitsTries { startTryClock() }
         return true
-    }
-
-    /// Why there was no connection.
-    private func unleased(from endpoint: Unmanaged<Endpoint>) -> ProxyError {
-        guard worker.upstreamCount < worker.maxUpstreams else { return ProxyError(source: .upstream, cause: .overflow) }
-        let code = endpoint._withUnsafeGuaranteedRef { $0.pool.openError }
-        return ProxyError(source: .upstream, cause: .connectFailure, code: code)
     }
 
     func waitForRetry(cancelUpstream: Bool) {
@@ -40,15 +34,53 @@ extension Exchange {
         capture.upstreamLocal = nil
         endpoint?.with { $0.requestFailed() }
         tries.note(endpoint, attempt: state.attempt)
+        tries.stopTryClock()
         tries.wait(before: state.attempt, self, worker)
         if cancelUpstream { upstream?.cancel() }
     }
 
-    /// The wait before a further try has passed.
+    /// The wait before a further try has passed, or the route's delay.
     func waitPassed() { perform(state.waitPassed()) }
 
     /// The route's timeout has passed.
-    func timeoutPassed() { perform(state.timedOut()) }
+    func timeoutPassed() {
+        noteTimeout()
+        perform(state.timedOut())
+    }
+
+    /// Whether a try that is worth another may have one, for all but their number.
+    func grantsRetry() -> Bool {
+        guard state.mayTryAgain, let stream else { return true }
+        if tries.sparesRepeating(stream.requestHead) {
+            worker.sparedRetryCount += 1
+            return false
+        }
+        // First: the try that has just ended may have been a further one.
+        tries.retryOver()
+        let cluster = worker.currentCluster(record.clusterID)
+        guard let breaker = cluster?._withUnsafeGuaranteedRef({ $0.breaker }) else { return true }
+        if tries.admitRetry(breaker) { return true }
+        record.flags.insert(.upstreamOverflow)
+        return false
+    }
+
+    // MARK: The time of one try
+
+    /// A try's time runs once its request is whole and a connection takes it; both are bounded otherwise.
+    func startTryClock() {
+        guard state.isRequestWhole, state.response == .awaited, let upstream else { return }
+        guard upstream.reach == .connected else { return tries.stopTryClock() }
+        tries.tryBegan(self, loop)
+    }
+
+    /// The try under way has taken as long as one may.
+    func tryTimedOut() {
+        noteTimeout()
+        let isRetriable = tries.repeats(ProxyError(source: .upstream, cause: .tryTimeout)) && grantsRetry()
+        let action = state.tryTimedOut(isRetriable: isRetriable)
+        if isRetriable { noteExhaustion() }
+        perform(action)
+    }
 
     /// Sends what has come of the request once more, to the endpoints of this moment.
     func sendAgain() {
@@ -66,7 +98,11 @@ extension Exchange {
             return tries.pick(from: cluster, key: key, &worker.random)
         }
         let last = head.framing.isEmpty && !head.wantsUpgrade
-        guard send(head, last: last, to: picked), !last, !head.wantsUpgrade else { return }
+        if send(head, last: last, to: picked), !last, !head.wantsUpgrade { passOnKept() }
+    }
+
+    /// Sends what has come of the request while nobody took it; the client may go on.
+    func passOnKept() {
         sendKept()
         // After the last try nothing of the request is needed, yet it fails for want of a further one.
         if !state.keepsRequest {
@@ -74,7 +110,7 @@ extension Exchange {
         } else if !tries.replay.hasRoom(for: 0, worker) {
             giveUpRepeating()
         }
-        if upstream?.isCongested ?? false { stream.pauseReading() } else { stream.resumeReading() }
+        if upstream?.isCongested ?? false { stream?.pauseReading() } else { stream?.resumeReading() }
     }
 
     /// Sends what has come of the request behind its head.

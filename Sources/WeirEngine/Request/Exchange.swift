@@ -32,6 +32,8 @@ final class Exchange: MessageSink {
     var affinity = Affinity()
     /// Of calls in gRPC-Web to servers of gRPC alone.
     var web: GRPCWebCall?
+    /// The first of the copies that follow what comes of the request; the worker keeps them until `leaveCopies`.
+    var copies: Borrowed<MirrorCall>?
     /// `nil` where no proxy is trusted.
     let trustedClient: TrustedClient?
 
@@ -67,13 +69,19 @@ final class Exchange: MessageSink {
             if decoded.count > 0 { passBody(decoded) }
         case .trailers(let trailers):
             if state.keepsRequest || state.isWaiting { tries.replay.keep(trailers) }
+            if copies != nil { mirror(trailers) }
             upstream?.send(.trailers(trailers))
         case .end:
             if let web, !web.requestIsWhole { return refuseRequest() }
             record.requestMilliseconds = Int64((loop.now - record.startedAt) / 1_000_000)
             let action = state.requestEnded()
-            if !state.isOver, action == .forward || state.isWaiting { tries.requestEnded(self, loop) }
+            // What is held has its time from when it goes on.
+            if !state.isOver, action == .forward || state.isWaiting, !state.isHeld {
+                tries.requestEnded(self, loop)
+                if tries.limitsTries { startTryClock() }
+            }
             if action != .nothing { upstream?.send(.end) }
+            if copies != nil { endCopies() }
             perform(action)
         case .reset(let error):
             if record.status == 0, error.status != 0, let stream {
@@ -120,13 +128,17 @@ final class Exchange: MessageSink {
 
     override func upstreamHasRoom() { stream?.resumeReading() }
 
+    override func upstreamConnected() { if tries.limitsTries { startTryClock() } }
+
     override func leaseMoved(to stream: Borrowed<ClientStream>) {
         upstream = stream
         captureAddress(stream)
+        if tries.limitsTries { startTryClock() }
     }
 
     private func passBody(_ slice: consuming ByteSlice) {
         if state.keepsRequest || state.isWaiting { keep(slice) }
+        if copies != nil { mirror(slice) }
         guard let upstream, state.passesRequest else { return }
         upstream.send(.body(slice))
         if upstream.isCongested { stream?.pauseReading() }
@@ -140,7 +152,7 @@ final class Exchange: MessageSink {
 
     /// The request turns out to be none that can be sent on.
     func refuseRequest() {
-        perform(state.upstreamFailed(ProxyError(source: .downstream, cause: .protocolError, status: 400)))
+        perform(state.requestRefused(ProxyError(source: .downstream, cause: .protocolError, status: 400)))
     }
 
     // MARK: Performing
@@ -155,6 +167,8 @@ final class Exchange: MessageSink {
             waitForRetry(cancelUpstream: cancelUpstream)
         case .retry:
             sendAgain()
+        case .goOn:
+            goOn()
         case .reply(let error):
             answer(.failure(error, retried: state.attempt > 1))
         case .cut(let error):
@@ -178,6 +192,7 @@ final class Exchange: MessageSink {
         self.stream = nil
         self.upstream = nil
         letEndpointGo()
+        if copies != nil { leaveCopies() }
         unpin()
         if web != nil { web = nil }
         tries.end(worker)

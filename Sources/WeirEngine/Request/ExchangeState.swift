@@ -26,6 +26,8 @@ struct ExchangeState: Equatable {
         case waitForRetry(cancelUpstream: Bool)
         /// The wait is over: send the request again.
         case retry
+        /// The route's delay is over: send the request for the first time.
+        case goOn
         /// Answer with an error of our own; then the exchange is over.
         case reply(ProxyError)
         /// The answer has begun and cannot be completed: cut it off; then the exchange is over.
@@ -52,8 +54,10 @@ struct ExchangeState: Equatable {
     private(set) var response = Response.awaited
     private(set) var tunnel = Tunnel.none
     private(set) var isOver = false
-    /// Between two tries: nothing is under way upstream.
+    /// Between two tries, or held in front of the first one: nothing is under way upstream.
     private(set) var isWaiting = false
+    /// The route delays the request before anything of it is sent.
+    private(set) var isHeld = false
     /// A try was worth repeating and there was none left.
     private(set) var isExhausted = false
     /// The number of the try under way, or of the last one.
@@ -65,6 +69,12 @@ struct ExchangeState: Equatable {
     /// What comes of the request is to be kept for a further try.
     var keepsRequest: Bool { canRepeat && retriesLeft > 0 }
 
+    /// A try that fails now is followed by another, if it is worth one.
+    var mayTryAgain: Bool { canRepeat && retriesLeft > 0 && response == .awaited && !isWaiting && !isOver }
+
+    /// Nothing more of the request is to be waited for before its answer is.
+    var isRequestWhole: Bool { request == .complete || tunnel == .asked }
+
     /// What comes of the request may be sent on: neither before a tunnel is open nor behind a refusal of one.
     var passesRequest: Bool { request == .open && tunnel != .asked }
 
@@ -72,6 +82,12 @@ struct ExchangeState: Equatable {
     mutating func requestBegan(last: Bool, asksForTunnel: Bool = false) {
         if last { request = .complete }
         if asksForTunnel { tunnel = .asked }
+    }
+
+    /// The route delays the request.
+    mutating func held() {
+        isWaiting = true
+        isHeld = true
     }
 
     /// A destination was chosen that may be tried so many times more.
@@ -105,7 +121,7 @@ struct ExchangeState: Equatable {
     /// `isRetriable`: the answer is of a kind that the route wants another try for.
     mutating func responseBegan(last: Bool, isRetriable: Bool = false) -> Action {
         guard !isOver, response == .awaited, !isWaiting else { return .nothing }
-        if isRetriable, takeRetry() { return .waitForRetry(cancelUpstream: !last || request == .open) }
+        if isRetriable, takeRetry() { return .waitForRetry(cancelUpstream: !last || !isRequestWhole) }
         canRepeat = false
         if tunnel == .asked {
             // Refused: it was a request without a body.
@@ -148,6 +164,14 @@ struct ExchangeState: Equatable {
         return .reply(error)
     }
 
+    /// The try has taken as long as a try may; once an answer has begun there is no such limit.
+    mutating func tryTimedOut(isRetriable: Bool) -> Action {
+        guard !isOver, !isWaiting, response == .awaited else { return .nothing }
+        if isRetriable, takeRetry() { return .waitForRetry(cancelUpstream: true) }
+        isOver = true
+        return .reply(ProxyError(source: .upstream, cause: .tryTimeout))
+    }
+
     private mutating func takeRetry() -> Bool {
         guard canRepeat else { return false }
         guard retriesLeft > 0 else {
@@ -159,12 +183,23 @@ struct ExchangeState: Equatable {
         return true
     }
 
-    /// The wait before the next try has passed.
+    /// The wait before the next try has passed, or the route's delay.
     mutating func waitPassed() -> Action {
         guard !isOver, isWaiting else { return .nothing }
         isWaiting = false
+        guard !isHeld else {
+            isHeld = false
+            return .goOn
+        }
         attempt += 1
         return .retry
+    }
+
+    /// What has come of the request shows that it is none to be sent on, whatever is under way.
+    mutating func requestRefused(_ error: ProxyError) -> Action {
+        guard !isOver else { return .nothing }
+        isOver = true
+        return response == .awaited ? .reply(error) : .cut(error)
     }
 
     /// Nothing has passed through the tunnel for as long as it may be silent; `false` when there is none.

@@ -8,6 +8,8 @@ final class ExchangeTimer: LoopSource {
     private var timeout: UInt64 = 0
     /// When the wait before a retry passes, likewise.
     private var retry: UInt64 = 0
+    /// When the try under way has taken as long as a try may, likewise.
+    private var attempt: UInt64 = 0
     /// When a tunnel may have been silent for too long, likewise.
     private var idle: UInt64 = 0
 
@@ -26,6 +28,14 @@ final class ExchangeTimer: LoopSource {
         setEarliest()
     }
 
+    func setTry(_ moment: UInt64) {
+        attempt = moment
+        setEarliest()
+    }
+
+    /// The try is over, or its answer has begun; the timer may find nothing to do at its moment.
+    func clearTry() { attempt = 0 }
+
     func setIdle(_ moment: UInt64) {
         idle = moment
         setEarliest()
@@ -35,14 +45,18 @@ final class ExchangeTimer: LoopSource {
     func clear() {
         timeout = 0
         retry = 0
+        attempt = 0
         idle = 0
         clearDeadline()
     }
 
     private func setEarliest() {
-        let earliest = timeout == 0 ? retry : retry == 0 ? timeout : min(timeout, retry)
         // A tunnel has neither a timeout nor further tries.
-        if earliest != 0 || idle != 0 { setDeadline(earliest != 0 ? earliest : idle) }
+        var earliest = idle == 0 ? UInt64.max : idle
+        if timeout != 0 { earliest = min(earliest, timeout) }
+        if retry != 0 { earliest = min(earliest, retry) }
+        if attempt != 0 { earliest = min(earliest, attempt) }
+        if earliest != .max { setDeadline(earliest) }
     }
 
     override func deadlinePassed() {
@@ -54,8 +68,14 @@ final class ExchangeTimer: LoopSource {
             clear()
             return exchange.with { $0.timeoutPassed() }
         }
-        retry = 0
+        let (waitHasPassed, tryHasTimedOut) = (hasPassed(retry), hasPassed(attempt))
+        if waitHasPassed { retry = 0 }
+        if tryHasTimedOut { attempt = 0 }
         setEarliest()
-        exchange.with { $0.waitPassed() }
+        // There is no wait beside a try.
+        if waitHasPassed { return exchange.with { $0.waitPassed() } }
+        if tryHasTimedOut { exchange.with { $0.tryTimedOut() } }
     }
+
+    private func hasPassed(_ moment: UInt64) -> Bool { moment != 0 && moment <= loop.now }
 }

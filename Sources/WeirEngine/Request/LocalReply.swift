@@ -15,6 +15,8 @@ enum LocalReply {
     /// The origin that asked, or nothing where the route does not allow it.
     case preflight(UnsafePointer<CORSPlan>, UnsafeRawBufferPointer)
     case redirectToHTTPS
+    /// The failure that a route makes up; the plan lives likewise.
+    case fault(UnsafePointer<FaultPlan>)
     /// A route has made the request's head longer than may be sent on.
     case requestTooLarge
     /// The client wants another protocol on its connection than is passed through.
@@ -37,8 +39,15 @@ enum LocalReply {
         case .redirectToHTTPS: 301
         case .requestTooLarge: 431
         case .upgradeRefused: 403
+        case .fault(let plan): Int(plan.pointee.status)
         case .failure(let error, _): Self.status(error)
         }
+    }
+
+    /// What a client that speaks gRPC is told.
+    var grpcStatus: Int8 {
+        if case .fault(let plan) = self, plan.pointee.grpcStatus >= 0 { return plan.pointee.grpcStatus }
+        return GRPCStatus.code(http: status)
     }
 
     private static func status(_ error: ProxyError) -> Int {
@@ -47,7 +56,7 @@ enum LocalReply {
         case (.downstream, .timeout): return 408
         case (.downstream, _): return 400
         case (.upstream, .protocolError): return 502
-        case (.upstream, .timeout): return 504
+        case (.upstream, _) where error.isTimeout: return 504
         case (.upstream, _): return 503
         case (.internal, _): return 500
         }
@@ -62,14 +71,15 @@ enum LocalReply {
         }
     }
 
-    /// Writes the body as Istio's gateway has it (semantics 3.6, 3.11, 6.2); returns its bytes, none for an unknown
+    /// Writes the body as Istio's gateway has it (semantics 3.6, 3.11, 3.12, 6.2); returns its bytes, none for an unknown
     /// route or cluster.
     private func write(into room: UnsafeMutablePointer<UInt8>) -> Int {
         switch self {
         case .noHealthyUpstream: return ASCII.write("no healthy upstream", into: room)
+        case .fault: return ASCII.write("fault filter abort", into: room)
         case .failure(let error, let retried):
             guard error.source == .upstream else { return 0 }
-            if error.cause == .timeout { return ASCII.write("upstream request timeout", into: room) }
+            if error.isTimeout { return ASCII.write("upstream request timeout", into: room) }
             var length = ASCII.write("upstream connect error or disconnect/reset before headers. ", into: room)
             if retried { length += ASCII.write("retried and the latest ", into: room + length) }
             length += ASCII.write("reset reason: ", into: room + length)
@@ -86,7 +96,7 @@ enum LocalReply {
         case .protocolError: "protocol error"
         case .refusedStream: "remote refused stream reset"
         case .remoteReset: "remote reset"
-        case .connectionClosed, .cancelled, .timeout, .headTooLarge: "connection termination"
+        case .connectionClosed, .cancelled, .timeout, .tryTimeout, .headTooLarge: "connection termination"
         }
     }
 

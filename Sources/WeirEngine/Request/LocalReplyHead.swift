@@ -49,7 +49,7 @@ extension LocalReply {
         head.block.remove(.contentType)
         head.block.append(.contentType, "content-type", value: "application/grpc")
         head.block.remove(.grpcStatus)
-        head.block.append(.grpcStatus, "grpc-status", number: UInt64(GRPCStatus.code(http: status)))
+        head.block.append(.grpcStatus, "grpc-status", number: UInt64(grpcStatus))
         if !message.isEmpty {
             let told = UnsafeRawBufferPointer(rebasing: message.prefix(Self.maxMessageBytes))
             let room = head.block.reserve(3 * told.count)

@@ -11,7 +11,7 @@ extension RequestRecord {
     mutating func answered(by reply: LocalReply) {
         status = UInt16(reply.status)
         if isGRPC, !reply.isPreflight {
-            grpcStatus = GRPCStatus.code(http: reply.status)
+            grpcStatus = reply.grpcStatus
             status = 200
         }
         switch reply {
@@ -23,6 +23,7 @@ extension RequestRecord {
         case .preflight: details = .corsResponse
         case .requestTooLarge: details = .requestHeadTooLarge
         case .upgradeRefused: details = .upgradeFailed
+        case .fault: note(.faultInjected, .faultFilterAbort)
         }
     }
 
@@ -38,6 +39,7 @@ extension RequestRecord {
         case .refusedStream: note(.upstreamReset, .upstreamReset)
         case .remoteReset: note(.upstreamReset, .upstreamRemoteReset)
         case .timeout: note(.upstreamTimeout, .responseTimeout)
+        case .tryTimeout: note(.upstreamTimeout, .tryTimeout)
         case .headTooLarge: details = .responseHeadTooLarge
         case .cancelled: note(.localReset, .internalError)
         }
@@ -55,7 +57,7 @@ extension RequestRecord {
             if status == 0 { status = error.status }
             note(.downstreamProtocolError, .codecError)
         case .connectionClosed, .connectFailure, .connectTimeout, .overflow, .refusedStream, .remoteReset,
-            .headTooLarge:
+            .tryTimeout, .headTooLarge:
             note(.downstreamLeft, .downstreamDisconnect)
         }
     }

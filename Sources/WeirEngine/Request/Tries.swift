@@ -6,11 +6,18 @@ struct Tries: ~Copyable {
     private(set) var route: UnsafePointer<RoutePlan>?
     var replay = ReplayBuffer()
     private var tried = TriedEndpoints()
+    private var triedPriorities = TriedPriorities()
     private var headers = TryHeaders()
     /// Milliseconds the request may take; 0 = no limit.
-    private var timeout: UInt64 = 0
+    private(set) var timeout: UInt64 = 0
+    /// Milliseconds that one try may take, likewise; not as many as `timeout`.
+    private var tryTimeout: UInt64 = 0
     /// Monotonic nanoseconds when that is over; 0 before it began.
     private var timeoutAt: UInt64 = 0
+    /// Bytes of the request were on their way to an upstream, on this try or an earlier one.
+    private var hasSent = false
+    /// Counts a further try of this request; its worker keeps it for as long as it lives.
+    private var permit: Borrowed<CircuitBreaker>?
     private var timer: ExchangeTimer?
     private var isTimed = false
     /// Monotonic nanoseconds when the last bytes passed through the tunnel.
@@ -20,51 +27,112 @@ struct Tries: ~Copyable {
     mutating func begin(_ route: UnsafePointer<RoutePlan>, _ head: RequestHead) {
         self.route = route
         timeout = 0
+        tryTimeout = 0
         timeoutAt = 0
-        let routeTimeout = route.pointee.timeoutMilliseconds
-        guard routeTimeout != 0 || head.isGRPC || head.isGRPCWeb else { return }
-        timeout = RequestTimeout.effective(route: routeTimeout, head)
-        guard timeout != 0 else { return }
-        headers = TryHeaders()
-        headers.announce(timeout: timeout, in: head)
+        hasSent = false
+        let limits = route.pointee.timeoutMilliseconds | route.pointee.retry.tryTimeoutMilliseconds
+        guard limits != 0 || head.isGRPC || head.isGRPCWeb else { return }
+        limit(head, route.pointee.timeoutMilliseconds, oneTry: UInt64(route.pointee.retry.tryTimeoutMilliseconds))
     }
 
-    /// The generation that routed the request is let go.
-    mutating func forgetRoute() { route = nil }
+    private mutating func limit(_ head: RequestHead, _ routeTimeout: UInt32, oneTry: UInt64) {
+        timeout = RequestTimeout.effective(route: routeTimeout, head)
+        if timeout == 0 || oneTry < timeout { tryTimeout = oneTry }
+        guard isLimited else { return }
+        headers = TryHeaders()
+        headers.announce(timeout: limit(left: timeout), in: head)
+    }
+
+    private var isLimited: Bool { timeout != 0 || tryTimeout != 0 }
+
+    /// Milliseconds that a try has which begins when so many are left to the request; 0 = no limit.
+    private func limit(left: UInt64) -> UInt64 {
+        tryTimeout == 0 ? left : timeout == 0 ? tryTimeout : min(tryTimeout, left)
+    }
+
+    /// The generation that routed the request is let go: there is no further try.
+    mutating func forgetRoute() {
+        route = nil
+        stopTryClock()
+        retryOver()
+    }
+
+    /// The request is held in front of its first try.
+    ///
+    /// `route`: `nil` when it leads to no cluster.
+    mutating func hold(
+        _ route: UnsafePointer<RoutePlan>?, milliseconds: UInt64, _ exchange: Exchange, _ loop: Loop
+    ) {
+        self.route = route
+        timer(exchange, loop).setRetry(RequestTimeout.deadline(after: milliseconds, now: loop.now))
+    }
 
     // MARK: Decisions
 
     /// Whether the route wants another try after this.
-    func repeats(_ error: ProxyError) -> Bool { route?.pointee.retry.repeats(error) ?? false }
+    mutating func repeats(_ error: ProxyError) -> Bool {
+        if error.wasSent { hasSent = true }
+        return route?.pointee.retry.repeats(error) ?? false
+    }
 
-    func repeats(_ head: ResponseHead) -> Bool {
+    mutating func repeats(_ head: ResponseHead) -> Bool {
         guard let route, route.pointee.retry.concerns(head) else { return false }
+        hasSent = true
         return route.pointee.retry.repeats(head)
+    }
+
+    /// The route wants no second try of what must not be done twice, and may have been done.
+    func sparesRepeating(_ head: RequestHead) -> Bool {
+        hasSent && !head.method.isIdempotent && (route?.pointee.retry.sparesUnsafe ?? false)
+    }
+
+    /// Whether one more of the cluster's requests may be tried again; this one then counts until `retryOver`.
+    mutating func admitRetry(_ breaker: CircuitBreaker) -> Bool {
+        guard breaker.admitRetry() else { return false }
+        permit = Borrowed(breaker)
+        return true
+    }
+
+    /// The further try, if it was one, is over.
+    mutating func retryOver() {
+        guard let permit else { return }
+        self.permit = nil
+        permit.with { $0.retryOver() }
     }
 
     // MARK: Further tries
 
     /// An endpoint has failed the request for the first or a further time.
     mutating func note(_ endpoint: Borrowed<Endpoint>?, attempt: Int32) {
-        if attempt == 1 { tried.reset() }
-        endpoint?.with { tried.add($0) }
+        if attempt == 1 {
+            tried.reset()
+            triedPriorities.reset()
+        }
+        endpoint?.with { endpoint in
+            tried.add(endpoint)
+            triedPriorities.add(endpoint.priority)
+        }
     }
 
     /// An endpoint for a further try.
-    func pick(from cluster: Cluster, key: UInt64, _ random: inout FastRandom) -> Unmanaged<Endpoint>? {
-        guard let route, route.pointee.retry.avoidsTried else { return cluster.pick(key: key, &random) }
-        return cluster.pick(key: key, avoiding: tried, &random)
+    mutating func pick(from cluster: Cluster, key: UInt64, _ random: inout FastRandom) -> Unmanaged<Endpoint>? {
+        guard let route else { return cluster.pick(key: key, &random) }
+        // With no other left, the search begins anew.
+        if triedPriorities.excluded != 0, !cluster.serves(without: triedPriorities.excluded) { triedPriorities.reset() }
+        let excluded = route.pointee.retry.leavesTriedPriorities ? triedPriorities.excluded : 0
+        guard route.pointee.retry.avoidsTried else { return cluster.pick(key: key, excluded: excluded, &random) }
+        return cluster.pick(key: key, avoiding: tried, excluded: excluded, &random)
     }
 
     /// Makes the head that of a further try.
     mutating func prepare(_ head: RequestHead, attempt: Int32, now: UInt64) {
         // `begin` has not needed them without a timeout.
-        if attempt == 2, timeout == 0 { headers = TryHeaders() }
+        if attempt == 2, !isLimited { headers = TryHeaders() }
         headers.number(attempt, in: head)
-        guard timeout != 0 else { return }
+        guard isLimited else { return }
         let left = timeoutAt == 0 ? timeout : timeoutAt > now ? (timeoutAt - now) / 1_000_000 : 0
         // Zero would be no limit at all.
-        headers.announce(timeout: max(left, 1), in: head)
+        headers.announce(timeout: max(limit(left: left), 1), in: head)
     }
 
     // MARK: Times
@@ -75,6 +143,17 @@ struct Tries: ~Copyable {
         timeoutAt = RequestTimeout.deadline(after: timeout, now: loop.now)
         timer(exchange, loop).setTimeout(timeoutAt)
     }
+
+    /// One try may take so long only.
+    var limitsTries: Bool { tryTimeout != 0 }
+
+    /// The request is whole, and there is a connection for it: from now on the try's own time runs.
+    mutating func tryBegan(_ exchange: Exchange, _ loop: Loop) {
+        timer(exchange, loop).setTry(RequestTimeout.deadline(after: tryTimeout, now: loop.now))
+    }
+
+    /// The try is over, its answer has begun, or it has to wait for another connection.
+    func stopTryClock() { if tryTimeout != 0 { timer?.clearTry() } }
 
     /// Waits before the next try; `retry` counts from 1.
     mutating func wait(before retry: Int32, _ exchange: Exchange, _ worker: Worker) {
@@ -88,6 +167,7 @@ struct Tries: ~Copyable {
     /// The upstream has agreed: the route's timeout is met, and from now on only silence is timed.
     mutating func tunnelBegan(_ exchange: Exchange, _ loop: Loop) {
         timeout = 0
+        tryTimeout = 0
         timer?.clear()
         lastPassedAt = loop.now
         timer(exchange, loop).setIdle(lastPassedAt + Self.silence)

@@ -7,6 +7,10 @@ package struct ClusterSpec: Sendable, Hashable {
         package var weight: UInt32
         /// Number of its workload (see `DestinationNames`); 0 = unknown.
         package var workload: Int32
+        /// 0 = it is used first; the priorities of a cluster's endpoints leave no number out.
+        package var priority = 0
+        /// `region/zone/subzone`; empty = unknown.
+        package var locality = ""
 
         package init(_ target: EndpointTarget, port: UInt16, weight: UInt32 = 1, workload: Int32 = 0) {
             self.target = target
@@ -20,9 +24,20 @@ package struct ClusterSpec: Sendable, Hashable {
     package var name: String
     package var endpoints: [Endpoint] = []
     package var balancer = BalancerPolicy.leastRequest
+    /// When an endpoint that fails is taken out; `nil` = never.
+    package var outlier: OutlierSpec?
+    /// With a smaller share of healthy endpoints than this, in percent, health is not heeded; 0 = it always is.
+    package var panicPercent = 0
+    /// How new endpoints begin; `nil` = with their full share.
+    package var warmup: WarmupSpec?
+    /// Shares of localities, where these count and not the endpoints' weights alone; empty = nowhere.
+    package var localityShares: [String: UInt32] = [:]
     package var connectTimeoutMilliseconds = 10_000
     /// 0 = idle connections are kept for ever (Istio: `tcp.idleTimeout: 0s`).
     package var idleTimeoutMilliseconds = 3_600_000
+    /// What all workers together may use of it.
+    package var limits = ClusterLimits()
+    package var life = ConnectionLife()
 
     /// What is spoken with the endpoints.
     package var httpVersion = UpstreamProtocol.http1
@@ -90,6 +105,17 @@ package enum BalancerPolicy: Sendable, Hashable {
     case ringHash(minimumSize: Int)
     /// By a key of the request, through a table of so many slots.
     case maglev(size: Int)
+
+    /// Requests go by what is made of them.
+    var usesKeys: Bool {
+        switch self {
+        case .ringHash, .maglev: true
+        case .leastRequest, .roundRobin, .random, .passthrough: false
+        }
+    }
+
+    /// New endpoints may begin with less than their share.
+    var warmsUp: Bool { self == .leastRequest || self == .roundRobin }
 }
 
 /// How a cluster's endpoints are come by.
@@ -127,21 +153,33 @@ package final class ClusterPlan: @unchecked Sendable {
     let balancer: BalancerPolicy
     let connectTimeoutMilliseconds: Int
     let idleTimeoutMilliseconds: Int
+    let life: ConnectionLife
     let transport: TransportPlan
     /// See `ClusterSpec.transportProblem`.
     let transportProblem: [UInt8]?
     let http2: HTTP2Plan
+    /// What the workers share of the cluster; `nil` where its policy needs nothing of the kind.
+    let shared: ClusterShared?
     /// Where requests with a key go; `nil` for a policy that looks at none.
     let affinity: AffinityTable?
+    /// What workers share of the endpoints' health; `nil` where it is not looked at.
+    package let health: HealthTable?
+    /// By endpoint; as empty as `health` is `nil`.
+    let cells: [HealthCell]
+    /// See `ClusterSpec.outlier`; freed with the plan.
+    let outlier: UnsafePointer<OutlierPlan>?
+    let warmup: WarmupSpec?
     /// The name's bytes, for logs and metrics.
     let name: UnsafeRawBufferPointer
     private let arena: UnsafeMutablePointer<UInt8>
 
     /// What was built for the plan this one `replaces` is used again where it is the same.
     ///
-    /// `tls` is made of the spec's, where it has one.
+    /// `tls` is made of the spec's, where it has one. `shared` is the id's; without it the former plan's goes on. `now`: monotonic
+    /// nanoseconds.
     package init(
-        id: Int32, spec: ClusterSpec, replacing former: ClusterPlan? = nil, tls: TLSClientContexts? = nil
+        id: Int32, spec: ClusterSpec, replacing former: ClusterPlan? = nil, tls: TLSClientContexts? = nil,
+        shared: ClusterShared? = nil, now: UInt64 = Loop.monotonicTime()
     ) {
         precondition(spec.tls == tls?.spec, "a cluster with the TLS of another")
         self.id = id
@@ -151,9 +189,12 @@ package final class ClusterPlan: @unchecked Sendable {
         http2 = HTTP2Plan(
             maxConcurrentStreams: spec.maxConcurrentStreams, pingIntervalMilliseconds: spec.pingIntervalMilliseconds,
             pingTimeoutMilliseconds: spec.pingTimeoutMilliseconds)
+        self.shared = spec.sharesState ? shared ?? former?.shared : nil
+        precondition(!spec.sharesState || self.shared != nil, "a cluster without what its workers share")
         balancer = spec.balancer
         connectTimeoutMilliseconds = spec.connectTimeoutMilliseconds
         idleTimeoutMilliseconds = spec.idleTimeoutMilliseconds
+        life = spec.life
         let served = spec.balancer == .passthrough ? [] : spec.endpoints
 
         // A unix endpoint's text is its path: one copy serves both.
@@ -183,6 +224,16 @@ package final class ClusterPlan: @unchecked Sendable {
         self.arena = arena
         endpoints = UnsafePointer(plans)
         endpointCount = texts.count
+        warmup = spec.balancer.warmsUp ? spec.warmup : nil
+        if spec.outlier != nil || warmup != nil {
+            let table = former?.health ?? HealthTable()
+            health = table
+            cells = table.adopt(served, spec.outlier, now: now)
+        } else {
+            health = nil
+            cells = []
+        }
+        outlier = spec.outlier.map { UnsafePointer(UnsafeMutablePointer.copy(of: [OutlierPlan($0)])) }
         if let former, former.spec.isBalanced(as: spec) {
             affinity = former.affinity
         } else {
@@ -196,7 +247,13 @@ package final class ClusterPlan: @unchecked Sendable {
 
     deinit {
         UnsafeMutablePointer(mutating: endpoints).deallocate()
+        if let outlier { UnsafeMutablePointer(mutating: outlier).deallocate() }
         arena.deallocate()
+    }
+
+    /// Endpoints are not all alike: some are used before others, or not always, or less.
+    var isSelective: Bool {
+        health != nil || !spec.localityShares.isEmpty || spec.endpoints.contains { $0.priority > 0 }
     }
 
     private static func text(_ endpoint: ClusterSpec.Endpoint) -> String {

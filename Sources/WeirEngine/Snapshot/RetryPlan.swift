@@ -28,7 +28,6 @@ package struct RetryConditions: OptionSet, Sendable, Hashable {
     package static let resourceExhausted = RetryConditions(rawValue: 1 << 11)
     package static let internalError = RetryConditions(rawValue: 1 << 12)
     package static let unavailable = RetryConditions(rawValue: 1 << 13)
-
 }
 
 /// A route's retries as the compiler states them.
@@ -42,6 +41,12 @@ package struct RetrySpec: Sendable, Hashable {
     package var backOffMilliseconds = 25
     /// Endpoints that have failed the request are avoided.
     package var avoidsTried = true
+    /// After every second try the priorities tried so far are left out (`retryRemoteLocalities`).
+    package var leavesTriedPriorities = false
+    /// Of one try, from the moment its request is whole and there is a connection; 0 = no limit of its own.
+    package var tryTimeoutMilliseconds = 0
+    /// What is not idempotent is not sent again once an upstream may have looked at it (`weir.dev/retry-unsafe: never`).
+    package var sparesUnsafe = false
 
     package init(retries: Int, conditions: RetryConditions) {
         self.retries = retries
@@ -66,7 +71,11 @@ struct RetryPlan {
     /// No answer with a lower status is retried for its status.
     let leastStatus: UInt16
     let avoidsTried: Bool
+    let leavesTriedPriorities: Bool
+    let sparesUnsafe: Bool
     let backOffMilliseconds: UInt32
+    /// 0 = a try has no limit of its own.
+    let tryTimeoutMilliseconds: UInt32
     let codes: UnsafeBufferPointer<UInt16>
 
     /// `codes` are the spec's, in memory that outlives the plan.
@@ -75,6 +84,9 @@ struct RetryPlan {
         retries = Int32(clamping: max(spec.retries, 0))
         conditions = isOn ? spec.conditions : []
         avoidsTried = spec.avoidsTried
+        leavesTriedPriorities = spec.leavesTriedPriorities
+        sparesUnsafe = isOn && spec.sparesUnsafe
+        tryTimeoutMilliseconds = UInt32(clamping: max(spec.tryTimeoutMilliseconds, 0))
         backOffMilliseconds = UInt32(clamping: max(spec.backOffMilliseconds, 1))
         self.codes = codes
         var least = UInt16.max

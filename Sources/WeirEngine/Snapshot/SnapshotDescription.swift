@@ -78,6 +78,10 @@ package struct SnapshotDescription: Sendable, Hashable {
         /// `ip:port` or the path of a unix socket.
         package var address: String
         package var weight: Int
+        /// 0 = it is used first.
+        package var priority = 0
+        /// `region/zone/subzone`; empty = unknown.
+        package var locality = ""
     }
 
     package var generation: UInt64
@@ -185,7 +189,7 @@ extension VirtualHostPlan {
                         cluster: $0.clusterName, weight: isAlone ? 100 : Int($0.weight),
                         isKnown: $0.clusterID >= 0, actions: $0.actions?.texts ?? [])
                 },
-                actions: spec.actions?.texts ?? [],
+                actions: (spec.actions?.texts ?? []) + spec.mirrors.map(\.text),
                 resource: spec.origin.resource, file: spec.origin.file, line: spec.origin.line)
         }
     }
@@ -209,7 +213,8 @@ extension ClusterPlan {
             endpoints: (0..<endpointCount).map {
                 SnapshotDescription.Endpoint(
                     address: String(decoding: endpoints[$0].textBytes, as: UTF8.self),
-                    weight: Int(endpoints[$0].weight))
+                    weight: Int(endpoints[$0].weight), priority: spec.endpoints[$0].priority,
+                    locality: spec.endpoints[$0].locality)
             })
     }
 }

@@ -29,6 +29,8 @@ package struct RouteSpec: Sendable {
     package var retry = RetrySpec.none
     /// `nil`: it does nothing but send requests on.
     package var actions: RouteActions?
+    /// Who gets copies of its requests.
+    package var mirrors: [MirrorSpec] = []
 
     package init(
         conditions: [MatchCondition], destinations: [Destination], origin: RouteOrigin, actions: RouteActions? = nil

@@ -3,6 +3,8 @@ extension ConnectionPool {
     struct StreamSocket {
         let descriptor: Int32
         let transport: Transport
+        /// To be told when it has closed; `nil` where the cluster has no limits.
+        let breaker: CircuitBreaker?
     }
 
     /// What it is made with; `nil` when that cannot be had.
@@ -30,13 +32,17 @@ extension ConnectionPool {
         guard let transport = streamTransport(ends) else {
             return .failure(SocketError(operation: "connect", code: ProxyError.transportFailed))
         }
+        // Bytes do not wait: there is nobody to tell for how long (as Envoy has it).
+        guard breaker?.admitStream() ?? true else { return .failure(SocketError(operation: "connect", code: 0)) }
         host.connectCount += 1
         switch address.withSockAddr({ Socket.connect($0, $1) }) {
         case .success(let socket):
             host.upstreamCount += 1
-            return .success(StreamSocket(descriptor: socket.descriptor, transport: transport))
+            if let keepAlive = life.keepAlive { Socket.setKeepAlive(socket.descriptor, keepAlive) }
+            return .success(StreamSocket(descriptor: socket.descriptor, transport: transport, breaker: breaker))
         case .failure(let error):
             host.connectFailureCount += 1
+            breaker?.connectionOver()
             return .failure(error)
         }
     }

@@ -14,10 +14,14 @@ final class StreamConnection: DrainableConnection {
     private var capture = LogCapture()
     /// Alive for as long as it counts this connection as active.
     private var endpoint: Borrowed<Endpoint>?
+    /// Of the cluster's limits, to which the connection to the endpoint counts.
+    private var breaker: CircuitBreaker?
     /// Where bytes are counted while they pass; a table's series never move.
     private var series: MetricSeries?
     /// 0 = it may be silent for ever.
     private var idleMilliseconds = StreamLimits.idleMilliseconds
+    /// Monotonic nanoseconds when it ends whatever passes; 0 = never (Istio: `tcp.maxConnectionDuration`).
+    private var endsAt: UInt64 = 0
     /// Monotonic nanoseconds when bytes last passed either way.
     private var lastPassedAt: UInt64
     var hostIndex = -1
@@ -57,6 +61,8 @@ final class StreamConnection: DrainableConnection {
         guard let cluster = host.currentCluster(id) else { return refuse(.noCluster) }
         cluster._withUnsafeGuaranteedRef { cluster in
             idleMilliseconds = cluster.plan.idleTimeoutMilliseconds
+            let most = UInt64(cluster.plan.life.maxMilliseconds)
+            if most > 0 { endsAt = record.startedAt + most * 1_000_000 }
             // There is no request to make a key of but the client's address.
             let key = cluster.usesKeys ? HashPolicyPlan.hash(source: client.peer) ?? host.random.next() : 0
             guard let endpoint = cluster.pick(key: key, &host.random) else { return refuse(.noHealthyUpstream) }
@@ -75,6 +81,7 @@ final class StreamConnection: DrainableConnection {
         switch opened {
         case .failure(let error):
             record.connectError = error.code
+            if error.code != 0 { endpoint._withUnsafeGuaranteedRef { $0.noteFailure(.unconnected) } }
             if error.code == ProxyError.transportFailed {
                 capture.keep(failure: endpoint._withUnsafeGuaranteedRef { $0.pool.transportProblem ?? [] })
             }
@@ -83,6 +90,7 @@ final class StreamConnection: DrainableConnection {
             let up = HandledConnection<StreamSide>(
                 loop: host.loop, connecting: socket.descriptor, transport: socket.transport)
             self.up = up
+            breaker = socket.breaker
             up.setHandler(handler(for: .up))
             up.setDeadline(afterMilliseconds: milliseconds)
         }
@@ -144,6 +152,7 @@ final class StreamConnection: DrainableConnection {
     func connected() {
         guard let up else { return }
         state.connected()
+        endpoint?.with { $0.noteConnected() }
         up.clearDeadline()
         up.startReading()
         if host.accessLogger?.wantsUpstreamLocal == true { capture.upstreamLocal = up.localText }
@@ -157,6 +166,7 @@ final class StreamConnection: DrainableConnection {
         } else {
             record.flags.insert(.upstreamConnectFailure)
             record.connectError = code
+            endpoint?.with { $0.noteFailure(.unconnected) }
             if code == ProxyError.transportFailed, let up { capture.keep(failure: up.transport.failureText) }
             host.connectFailureCount += 1
         }
@@ -170,6 +180,10 @@ final class StreamConnection: DrainableConnection {
         guard side == .down else { return failed(.up, code: 0) }
         if isGone(.down) { return failed(.down, code: 0) }
         if state.isConnected, isGone(.up) { return failed(.up, code: 0) }
+        if endsAt != 0, host.loop.now >= endsAt {
+            record.flags.insert(.durationLimit)
+            return perform(state.failed())
+        }
         if remaining == 0 {
             if !state.isEnding { record.flags.insert(.idleTimeout) }
             return perform(state.failed())
@@ -195,7 +209,9 @@ final class StreamConnection: DrainableConnection {
         // A side that is not read is asked whether it is still there.
         let isPaused = up != nil && (isPaused(.down) || isPaused(.up))
         let look = isPaused ? UInt64(H1ServerLimits.presenceMilliseconds) : nil
-        guard let next = [remaining, look].compactMap({ $0 }).min() else { return down.clearDeadline() }
+        let now = host.loop.now
+        let end = endsAt == 0 ? nil : endsAt > now ? (endsAt - now + 999_999) / 1_000_000 : 0
+        guard let next = [remaining, look, end].compactMap({ $0 }).min() else { return down.clearDeadline() }
         down.setDeadline(afterMilliseconds: Int(clamping: next))
     }
 
@@ -229,6 +245,7 @@ final class StreamConnection: DrainableConnection {
         if let up {
             up.closeNow(reset: reset)
             host.upstreamCount -= 1
+            breaker?.connectionOver()
         }
         count { $0.streamClosed() }
         host.streamEnded(record, client, endpoint, capture)

@@ -55,6 +55,7 @@ enum ResponseDetails: UInt8 {
     case upstreamReset
     case upstreamRemoteReset
     case responseTimeout
+    case tryTimeout
     case resetAfterResponseStarted
     case protocolErrorAfterResponseStarted
     case remoteResetAfterResponseStarted
@@ -78,6 +79,7 @@ enum ResponseDetails: UInt8 {
     case headTimeout
     case bodyTimeout
     case upgradeFailed
+    case faultFilterAbort
     case filterChainNotFound
 
     /// What it is called where the client spoke HTTP/2.
@@ -104,6 +106,7 @@ enum ResponseDetails: UInt8 {
         case .upstreamReset: "upstream_reset_before_response_started{remote_refused_stream_reset}"
         case .upstreamRemoteReset: "upstream_reset_before_response_started{remote_reset}"
         case .responseTimeout: "response_timeout"
+        case .tryTimeout: "upstream_per_try_timeout"
         case .resetAfterResponseStarted: "upstream_reset_after_response_started{connection_termination}"
         case .protocolErrorAfterResponseStarted: "upstream_reset_after_response_started{protocol_error}"
         case .remoteResetAfterResponseStarted: "upstream_reset_after_response_started{remote_reset}"
@@ -126,6 +129,7 @@ enum ResponseDetails: UInt8 {
         case .headTimeout: "request_header_timeout"
         case .bodyTimeout: "stream_idle_timeout"
         case .upgradeFailed: "upgrade_failed"
+        case .faultFilterAbort: "fault_filter_abort"
         case .filterChainNotFound: "filter_chain_not_found"
         }
     }

@@ -2,32 +2,36 @@
 struct ResponseFlags: OptionSet, Hashable {
     let rawValue: UInt32
 
+    // What befell the request stands in the order in which it did: first what its route made up.
+    static let delayInjected = ResponseFlags(rawValue: 1 << 0)
+    static let faultInjected = ResponseFlags(rawValue: 1 << 1)
     /// Written in front of the reason of the last try.
-    static let retryLimitExceeded = ResponseFlags(rawValue: 1 << 0)
-    static let noRoute = ResponseFlags(rawValue: 1 << 1)
-    static let noCluster = ResponseFlags(rawValue: 1 << 2)
-    static let noHealthyUpstream = ResponseFlags(rawValue: 1 << 3)
-    static let upstreamTimeout = ResponseFlags(rawValue: 1 << 4)
-    static let upstreamConnectFailure = ResponseFlags(rawValue: 1 << 5)
-    static let upstreamOverflow = ResponseFlags(rawValue: 1 << 6)
-    static let upstreamClosed = ResponseFlags(rawValue: 1 << 7)
-    static let upstreamReset = ResponseFlags(rawValue: 1 << 8)
-    static let upstreamProtocolError = ResponseFlags(rawValue: 1 << 9)
-    static let downstreamProtocolError = ResponseFlags(rawValue: 1 << 10)
-    static let downstreamLeft = ResponseFlags(rawValue: 1 << 11)
-    static let idleTimeout = ResponseFlags(rawValue: 1 << 12)
-    static let localReset = ResponseFlags(rawValue: 1 << 13)
+    static let retryLimitExceeded = ResponseFlags(rawValue: 1 << 2)
+    static let noRoute = ResponseFlags(rawValue: 1 << 3)
+    static let noCluster = ResponseFlags(rawValue: 1 << 4)
+    static let noHealthyUpstream = ResponseFlags(rawValue: 1 << 5)
+    static let upstreamTimeout = ResponseFlags(rawValue: 1 << 6)
+    static let upstreamConnectFailure = ResponseFlags(rawValue: 1 << 7)
+    static let upstreamOverflow = ResponseFlags(rawValue: 1 << 8)
+    static let upstreamClosed = ResponseFlags(rawValue: 1 << 9)
+    static let upstreamReset = ResponseFlags(rawValue: 1 << 10)
+    static let upstreamProtocolError = ResponseFlags(rawValue: 1 << 11)
+    static let downstreamProtocolError = ResponseFlags(rawValue: 1 << 12)
+    static let downstreamLeft = ResponseFlags(rawValue: 1 << 13)
+    static let idleTimeout = ResponseFlags(rawValue: 1 << 14)
+    static let localReset = ResponseFlags(rawValue: 1 << 15)
+    static let durationLimit = ResponseFlags(rawValue: 1 << 16)
 
     /// The codes in the order of their bits.
     static let codes: [StaticString] = [
-        "URX", "NR", "NC", "UH", "UT", "UF", "UO", "UC", "UR", "UPE", "DPE", "DC", "SI", "LR",
+        "DI", "FI", "URX", "NR", "NC", "UH", "UT", "UF", "UO", "UC", "UR", "UPE", "DPE", "DC", "SI", "LR", "DT",
     ]
     /// What the codes stand for, in the same order.
     private static let names: [StaticString] = [
-        "UpstreamRetryLimitExceeded", "NoRouteFound", "NoClusterFound", "NoHealthyUpstream", "UpstreamRequestTimeout",
-        "UpstreamConnectionFailure", "UpstreamOverflow", "UpstreamConnectionTermination", "UpstreamRemoteReset",
-        "UpstreamProtocolError", "DownstreamProtocolError", "DownstreamConnectionTermination", "StreamIdleTimeout",
-        "LocalReset",
+        "DelayInjected", "FaultInjected", "UpstreamRetryLimitExceeded", "NoRouteFound", "NoClusterFound",
+        "NoHealthyUpstream", "UpstreamRequestTimeout", "UpstreamConnectionFailure", "UpstreamOverflow",
+        "UpstreamConnectionTermination", "UpstreamRemoteReset", "UpstreamProtocolError", "DownstreamProtocolError",
+        "DownstreamConnectionTermination", "StreamIdleTimeout", "LocalReset", "DurationTimeout",
     ]
     /// Bytes the longest text can have: every code, with commas between.
     static let maxTextBytes = codes.reduce(0) { $0 + $1.utf8CodeUnitCount + 1 }

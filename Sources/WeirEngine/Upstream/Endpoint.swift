@@ -4,18 +4,101 @@ final class Endpoint {
     var weight: UInt32
     /// Number of its workload, for metrics.
     var workload: Int32
+    /// As in `ClusterSpec.Endpoint`.
+    private(set) var priority = 0
     /// Requests of this worker in flight.
     private(set) var active = 0
     /// Requests that it failed and that may be tried elsewhere; until then they borrow it for what is logged of them.
     private var failed = 0
+    /// Its health, where workers share it; `HealthCell` and plan are kept by the next one and the pool.
+    private var health: (cell: Unmanaged<HealthCell>, plan: UnsafePointer<OutlierPlan>)?
+    private(set) var cell: HealthCell?
     /// Itself, while there are requests that outlive its place in the cluster.
     private var last: Endpoint?
 
-    init(pool: ConnectionPool, weight: UInt32, workload: Int32) {
+    init(pool: ConnectionPool, weight: UInt32 = 1, workload: Int32 = 0) {
         self.pool = pool
         self.weight = weight
         self.workload = workload
     }
+
+    /// The endpoint as a newer plan has it, which its pool has adopted before.
+    func adopt(_ plan: ClusterPlan, at index: Int) {
+        weight = plan.endpoints[index].weight
+        workload = plan.endpoints[index].workload
+        priority = plan.spec.endpoints[index].priority
+        cell = plan.health == nil ? nil : plan.cells[index]
+        health = nil
+        if let cell, let outlier = plan.outlier { health = (Unmanaged.passUnretained(cell), outlier) }
+    }
+
+    // MARK: Health
+
+    /// A try was answered; a status of gRPC counts where the call is one (`isGRPC`).
+    ///
+    /// Here or in `noteFailure` each try ends once, unless its client gave it up.
+    @inline(__always)  // one test on every answer
+    func noteAnswer(_ head: ResponseHead, isGRPC: Bool) {
+        if health != nil { count(head, isGRPC: isGRPC) }
+    }
+
+    /// A try has failed, or could not begin, for this reason.
+    func noteFailure(_ error: ProxyError) {
+        guard health != nil, error.source == .upstream else { return }
+        switch error.cause {
+        // Not the endpoint's fault.
+        case .overflow, .cancelled, .headTooLarge: break
+        case .connectFailure, .connectTimeout: noteFailure(.unconnected)
+        default: noteFailure(.connected)
+        }
+    }
+
+    /// A try was given up that had been sent, or was to be sent, over this stream.
+    func noteTimeout(of upstream: Borrowed<ClientStream>) {
+        guard health != nil else { return }
+        switch upstream.with({ $0.reach }) {
+        // It is the cluster that lacks a connection.
+        case .queued: break
+        case .connecting: noteFailure(.unconnected)
+        case .connected: noteFailure(.connected)
+        }
+    }
+
+    /// A try has brought no answer.
+    func noteFailure(_ failure: LocalFailure) {
+        guard let health else { return }
+        health.cell._withUnsafeGuaranteedRef { cell in
+            guard health.plan.pointee.splitsLocalFailures else {
+                return cell.failed(isGatewayError: true, health.plan.pointee, now: pool.host.loop.now)
+            }
+            // What happens on a connection that stands is the first failure after a success.
+            if failure == .connected { cell.connected() }
+            cell.failedLocally(health.plan.pointee, now: pool.host.loop.now)
+        }
+    }
+
+    /// A connection stands that passes bytes and no requests through.
+    func noteConnected() {
+        guard let health else { return }
+        health.cell._withUnsafeGuaranteedRef { cell in
+            cell.connected()
+            if !health.plan.pointee.splitsLocalFailures { cell.succeeded() }
+        }
+    }
+
+    private func count(_ head: ResponseHead, isGRPC: Bool) {
+        guard let health else { return }
+        let grpcStatus = isGRPC ? head.grpcStatus : -1
+        let status = grpcStatus >= 0 ? GRPCStatus.http(code: grpcStatus) : head.status
+        health.cell._withUnsafeGuaranteedRef { cell in
+            cell.connected()
+            guard health.plan.pointee.isError(status) else { return cell.succeeded() }
+            cell.failed(
+                isGatewayError: (502...504).contains(status), health.plan.pointee, now: pool.host.loop.now)
+        }
+    }
+
+    // MARK: Requests
 
     /// A request goes to this endpoint; it may borrow it until `requestEnded`.
     func requestBegan() { active += 1 }
@@ -52,7 +135,14 @@ final class Endpoint {
     }
 }
 
-/// The endpoints of a cluster in the order of its plan; owns them.
+/// How a try failed that brought no answer.
+enum LocalFailure {
+    /// No connection could be had, or was there in time.
+    case unconnected
+    case connected
+}
+
+/// The endpoints of a cluster in the order of its plan, or some of them; owns them.
 ///
 /// Reading one counts no reference, as an array's element would.
 struct EndpointList: ~Copyable {

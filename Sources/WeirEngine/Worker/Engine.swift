@@ -16,6 +16,8 @@ package struct EngineOptions: Sendable {
     package var limits = ConnectionLimits()
     /// Proxies in front of the gateway that are trusted to name the client in `x-forwarded-for`.
     package var trustedHops = 0
+    /// The host of a mirrored request ends in `-shadow`.
+    package var mirrorShadowSuffix = false
     /// Where workers put their lines; it must have a ring for each.
     package var accessLog: AccessLog?
     /// Called on a worker's thread when a generation waits for `Engine.releaseRetired`.
@@ -98,13 +100,16 @@ package final class Engine: Sendable {
             let options = options
             let retired = retired
             let accessLog = options.accessLog
+            let mailboxes = mailboxes
             let thread = Thread.start(name: "worker-\(index)") {
                 let worker = Worker(
                     index: index, mailbox: mailbox, serverName: ServerName(options.serverName), retired: retired,
                     accessLog: accessLog)
                 worker.acceptsHTTP10 = options.acceptsHTTP10
                 worker.trustedHops = options.trustedHops
+                worker.marksMirrors = options.mirrorShadowSuffix
                 worker.maxUpstreams = max(options.limits.upstreams / options.workers, 1)
+                worker.peers = mailboxes
                 worker.run()
             }
             state.withLock { $0.threads.append(thread) }

@@ -25,6 +25,12 @@ package struct EngineStats: Sendable, Equatable {
     package var upstreamConnectFailures = 0
     /// Requests sent to an endpoint again.
     package var upstreamRetries = 0
+    /// See `RetrySpec.sparesUnsafe`.
+    package var sparedRetries = 0
+    /// Failures that routes have made up.
+    package var faults = FaultCounts()
+    /// Copies of requests for mirrors.
+    package var mirrors = MirrorCounts()
     /// Requests that have become tunnels: open now, and since the start.
     package var activeTunnels = 0
     package var tunnels = 0
@@ -74,6 +80,9 @@ package struct EngineStats: Sendable, Equatable {
         upstreamConnects += other.upstreamConnects
         upstreamConnectFailures += other.upstreamConnectFailures
         upstreamRetries += other.upstreamRetries
+        sparedRetries += other.sparedRetries
+        faults.add(other.faults)
+        mirrors.add(other.mirrors)
         activeTunnels += other.activeTunnels
         tunnels += other.tunnels
         tlsHandshakes += other.tlsHandshakes

@@ -11,6 +11,10 @@ enum WorkerMessage: Sendable {
     /// Take what is queued, then close the listener. Connections it accepted stay.
     case unlisten(slot: Int)
     case stats(StatsCollector)
+    /// A permit for a connection of this cluster, whose limit has kept requests of the worker waiting.
+    case connectionPermit(cluster: Int32)
+    /// Another worker waits for a connection of this cluster, and this one seems to have one to spare.
+    case connectionWanted(cluster: Int32)
     /// Copy the metrics' series from this number on.
     case series(MetricGathering, worker: Int, from: Int)
     /// Tell what the endpoints from this place on are doing.
@@ -42,28 +46,33 @@ class Worker: ServerHost, AcceptorOwner {
     private var acceptors: [Int: [Acceptor]] = [:]
     /// By slot; absent where connections are not counted.
     private var permits: [Int: ListenerPermits] = [:]
-    private var refusedCount = 0
+    private(set) var refusedCount = 0
     /// Where the search for an idle upstream connection went on last.
     private var roomCursor = 0
+    private let mailbox: Mailbox<WorkerMessage>
     private var inbox: MailboxReader<WorkerMessage>?
+    /// The mailboxes of all workers, in the order of their numbers.
+    var peers: [Mailbox<WorkerMessage>] = []
+    /// By cluster id; kept when the cluster goes, as its connections and those who wait for one may stay.
+    private var breakers: [Int32: CircuitBreaker] = [:]
 
-    private var current: PinnedSnapshot?
+    private(set) var current: PinnedSnapshot?
     /// The same, for requests.
     private var borrowedCurrent: Borrowed<PinnedSnapshot>?
     /// Earlier generations that exchanges still use.
-    private var older: [PinnedSnapshot] = []
+    private(set) var older: [PinnedSnapshot] = []
     /// By slot: the listener's plan in the current generation.
     private var listenerPlans: UnsafeMutablePointer<Unmanaged<ListenerPlan>?>
     private var listenerCapacity = 0
     /// By cluster id: made on first pick.
     ///
     /// Each entry is retained.
-    private var clusters: UnsafeMutablePointer<Unmanaged<Cluster>?>
-    private var clusterCapacity = 0
+    private(set) var clusters: UnsafeMutablePointer<Unmanaged<Cluster>?>
+    private(set) var clusterCapacity = 0
     private var exchanges = Freelist<Unmanaged<Exchange>>(limit: Worker.keptExchanges)
-    private var activeExchanges = 0
+    private(set) var activeExchanges = 0
     private var drainTicket: DrainTicket?
-    private var metrics = MetricTable()
+    private(set) var metrics = MetricTable()
     /// Handshakes with clients since the start: those that succeeded, those of them that went on with an earlier session, and
     /// those that failed.
     var tlsHandshakes = 0
@@ -72,6 +81,12 @@ class Worker: ServerHost, AcceptorOwner {
     /// Names that clients have asked for lately, so that connections with the same one share it.
     var serverNames = RecentNames()
     let localTexts = LocalAddressTexts()
+    /// Failures that routes have made up.
+    var faults = FaultCounts()
+    /// The copies of requests under way.
+    var mirrors = Mirrors()
+    /// Copies say so in their host, as those of older releases of Istio.
+    var marksMirrors = false
     /// Connections that lacked their PROXY protocol header.
     var proxyHeaderFailures = 0
     /// Counts the configurations adopted: what a connection has found in one is good while it stays the same.
@@ -87,6 +102,7 @@ class Worker: ServerHost, AcceptorOwner {
         accessLogger = accessLog.map { AccessLogger($0, worker: index) }
         self.serverName = serverName
         self.retired = retired
+        self.mailbox = mailbox
         listenerPlans = .allocate(capacity: 1)
         clusters = .allocate(capacity: 1)
         super.init(loop: Loop())
@@ -95,11 +111,28 @@ class Worker: ServerHost, AcceptorOwner {
 
     deinit {
         while let exchange = exchanges.take() { exchange.release() }
+        mirrors.releaseKept()
         clusters.deallocate()
         listenerPlans.deallocate()
     }
 
     override var workerIndex: Int { index }
+
+    override func circuitBreaker(for plan: ClusterPlan) -> CircuitBreaker? {
+        if let known = breakers[plan.id] { return known }
+        guard let shared = plan.shared, plan.spec.limits.isActive else { return nil }
+        let made = CircuitBreaker(host: self, plan: plan, shared: shared)
+        breakers[plan.id] = made
+        return made
+    }
+
+    override func passConnection(of breaker: CircuitBreaker, to worker: Int) {
+        (worker == index ? mailbox : peers[worker]).post(.connectionPermit(cluster: breaker.clusterID))
+    }
+
+    override func askForConnection(of breaker: CircuitBreaker, worker: Int) {
+        peers[worker].post(.connectionWanted(cluster: breaker.clusterID))
+    }
 
     /// Runs until a stop message.
     func run() {
@@ -107,6 +140,8 @@ class Worker: ServerHost, AcceptorOwner {
         for acceptor in acceptors.values.joined() { acceptor.close() }
         acceptors = [:]
         closeAllConnections()
+        for breaker in breakers.values { breaker.closeAll() }
+        abandonMirrored()
         for id in 0..<clusterCapacity { clusters[id]?.takeUnretainedValue().closeAll() }
         // Lets go what the closing above has put aside.
         inbox = nil
@@ -121,6 +156,7 @@ class Worker: ServerHost, AcceptorOwner {
     /// Lets go of what refers back to this worker.
     private func releaseOwned() {
         while let exchange = exchanges.take() { exchange.release() }
+        mirrors.releaseKept()
         for id in 0..<clusterCapacity {
             clusters[id]?.release()
             clusters[id] = nil
@@ -144,6 +180,10 @@ class Worker: ServerHost, AcceptorOwner {
             permits[slot] = nil
         case .stats(let collector):
             collector.add(stats)
+        case .connectionPermit(let id):
+            breakers[id]?.granted()
+        case .connectionWanted(let id):
+            breakers[id]?.connectionWanted()
         case .series(let gathering, let worker, let first):
             let copy = metrics.copy(from: first, most: MetricGathering.seriesPerReply)
             // The plain counts go with the last of the series.
@@ -156,49 +196,6 @@ class Worker: ServerHost, AcceptorOwner {
         case .stop:
             loop.stop()
         }
-    }
-
-    /// The load of the endpoints from a place on, and where to go on if that is not all.
-    private func endpointLoads(from start: EndpointPosition, most: Int) -> ([ClusterLoads], EndpointPosition?) {
-        var parts: [ClusterLoads] = []
-        var left = most
-        var position = start
-        while position.cluster < clusterCapacity {
-            if let cluster = clusters[position.cluster]?.takeUnretainedValue() {
-                let part = cluster.loads(from: position.endpoint, most: left)
-                if !part.loads.isEmpty { parts.append(part) }
-                left -= part.loads.count
-                position.endpoint += part.loads.count
-                if position.endpoint < cluster.plan.endpointCount { return (parts, position) }
-            }
-            position = EndpointPosition(cluster: position.cluster + 1)
-        }
-        return (parts, nil)
-    }
-
-    private var stats: EngineStats {
-        var idleConnections = 0
-        for id in 0..<clusterCapacity { idleConnections += clusters[id]?.takeUnretainedValue().idleCount ?? 0 }
-        var stats = EngineStats(
-            acceptedConnections: acceptedCount, refusedConnections: refusedCount, activeConnections: connectionCount,
-            requests: requestCount, activeExchanges: activeExchanges, upstreamConnections: upstreamCount,
-            upstreamOverflows: overflowCount,
-            pinnedGenerations: older.count + (current == nil ? 0 : 1), buffersInUse: loop.pool.inUse)
-        stats.idleUpstreamConnections = idleConnections
-        stats.upstreamConnects = connectCount
-        stats.upstreamConnectFailures = connectFailureCount
-        stats.upstreamRetries = retryCount
-        stats.activeTunnels = activeTunnels
-        stats.tunnels = tunnelCount
-        stats.tlsHandshakes = tlsHandshakes
-        stats.tlsResumptions = tlsResumptions
-        stats.tlsFailures = tlsFailures
-        stats.proxyHeaderFailures = proxyHeaderFailures
-        stats.metricSeries = metrics.count
-        stats.metricOverflow = Int(metrics.overflowed)
-        stats.accessLogLines = accessLogger?.lines ?? 0
-        stats.accessLogDropped = accessLogger?.dropped ?? 0
-        return stats
     }
 
     // MARK: Connections

@@ -32,7 +32,13 @@ struct ClusterCursor: RowCursor {
             type: cluster.spec.listedType, destinationRule: cluster.spec.destinationRule,
             balancer: described.balancer, endpoints: described.endpoints.count,
             connectTimeoutMilliseconds: described.connectTimeoutMilliseconds,
-            idleTimeoutMilliseconds: described.idleTimeoutMilliseconds)
+            idleTimeoutMilliseconds: described.idleTimeoutMilliseconds, limits: limits(of: cluster))
+    }
+
+    private func limits(of cluster: ClusterPlan) -> [ClusterRow.Limit]? {
+        cluster.limitUses?.compactMap { use in
+            use.limit.map { ClusterRow.Limit(of: use.name, limit: $0, used: use.used, overflows: use.overflows) }
+        }
     }
 }
 
@@ -57,7 +63,7 @@ struct EndpointCursor: RowCursor {
     private let filter: ListingFilter
     private var place = 0
     /// The present cluster's endpoints that are left, in reverse.
-    private var left: [SnapshotDescription.Endpoint] = []
+    private var left: [(offset: Int, element: SnapshotDescription.Endpoint)] = []
 
     init(_ snapshot: Snapshot, _ loads: EndpointLoads, _ filter: ListingFilter) {
         self.loads = loads
@@ -68,23 +74,27 @@ struct EndpointCursor: RowCursor {
     mutating func next() -> [EndpointRow]? {
         while left.isEmpty {
             guard place < clusters.count else { return nil }
-            left = clusters[place].describe().endpoints.reversed()
+            left = clusters[place].describe().endpoints.enumerated().reversed()
             place += 1
         }
         let cluster = clusters[place - 1]
         let count = min(left.count, Self.rowsPerStep)
-        let rows = left.suffix(count).reversed().compactMap { row($0, of: cluster) }
+        let rows = left.suffix(count).reversed().compactMap { row($0.element, at: $0.offset, of: cluster) }
         left.removeLast(count)
         return rows
     }
 
-    private func row(_ endpoint: SnapshotDescription.Endpoint, of cluster: ClusterPlan) -> EndpointRow? {
+    private func row(
+        _ endpoint: SnapshotDescription.Endpoint, at index: Int, of cluster: ClusterPlan
+    ) -> EndpointRow? {
         let address = EndpointText(endpoint.address)
         let load = loads[cluster: Int(cluster.id), address: endpoint.address]
+        let health = cluster.endpointHealth(at: index)
         let row = EndpointRow(
-            endpoint: endpoint.address, status: "HEALTHY", outlierCheck: "OK", cluster: cluster.spec.name,
-            weight: endpoint.weight, activeRequests: load.activeRequests, connections: load.connections,
-            idleConnections: load.idleConnections)
+            endpoint: endpoint.address, status: "HEALTHY", outlierCheck: health?.isEjected == true ? "FAILED" : "OK",
+            cluster: cluster.spec.name, weight: endpoint.weight, activeRequests: load.activeRequests,
+            connections: load.connections, idleConnections: load.idleConnections, priority: endpoint.priority,
+            locality: endpoint.locality.isEmpty ? nil : endpoint.locality, ejections: health?.ejections)
         guard filter.admits("address", address.host), filter.admits("port", address.port),
             filter.admits("status", anyCase: row.status)
         else { return nil }

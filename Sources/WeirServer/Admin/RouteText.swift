@@ -32,17 +32,18 @@ enum MatchText {
 extension RouteSpec {
     /// What the route does besides choosing a destination, a text a thing; nothing of what every route does.
     var policyTexts: [String] {
-        var texts = actions?.texts ?? []
-        if timeoutMilliseconds > 0 { texts.append("timeout \(Self.text(milliseconds: timeoutMilliseconds))") }
+        var texts = (actions?.texts ?? []) + mirrors.map(\.text)
+        if timeoutMilliseconds > 0 { texts.append("timeout \(timeoutMilliseconds.textOfMilliseconds)") }
         if let text = retry.text, !destinations.isEmpty { texts.append(text) }
         var seen: Set<HashPolicy> = []
         // One that several destinations have is told once.
         return texts + hashPolicies.filter { seen.insert($0).inserted }.map { "hash by \($0)" }
     }
+}
 
-    private static func text(milliseconds: Int) -> String {
-        milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms"
-    }
+extension Int {
+    /// A duration as resources have it.
+    fileprivate var textOfMilliseconds: String { self % 1000 == 0 ? "\(self / 1000)s" : "\(self)ms" }
 }
 
 extension RetrySpec {
@@ -54,7 +55,10 @@ extension RetrySpec {
         reasons += codes.map(String.init)
         let others =
             conditions == Self.standardConditions && codes.isEmpty ? "" : " on " + reasons.joined(separator: ",")
-        return "\(retries) " + (retries == 1 ? "retry" : "retries") + others
+        let limit = tryTimeoutMilliseconds > 0 ? ", each try \(tryTimeoutMilliseconds.textOfMilliseconds)" : ""
+        let places = leavesTriedPriorities ? ", in other localities too" : ""
+        let methods = sparesUnsafe ? ", retry-unsafe: never" : ""
+        return "\(retries) " + (retries == 1 ? "retry" : "retries") + others + limit + places + methods
     }
 
     /// As `retryOn` has them.

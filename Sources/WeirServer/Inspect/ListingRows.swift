@@ -49,6 +49,16 @@ struct RouteRow: Codable, Hashable {
 
 /// One cluster: a row of `/clusters`.
 struct ClusterRow: Codable, Hashable {
+    /// What all workers together use of something there is a limit for.
+    struct Limit: Codable, Hashable {
+        /// `connections`, `pending_requests`, `requests` or `retries`.
+        var of: String
+        var limit: Int
+        var used: Int
+        /// Times it was met.
+        var overflows: Int
+    }
+
     /// `outbound|<port>|<subset>|<fqdn>`.
     var name: String
     var fqdn: String
@@ -63,6 +73,8 @@ struct ClusterRow: Codable, Hashable {
     var endpoints: Int
     var connectTimeoutMilliseconds: Int
     var idleTimeoutMilliseconds: Int
+    /// Absent without any.
+    var limits: [Limit]?
 }
 
 /// One endpoint of a cluster: a row of `/endpoints`.
@@ -71,7 +83,7 @@ struct EndpointRow: Codable, Hashable {
     var endpoint: String
     /// HEALTHY, DRAINING or UNHEALTHY.
     var status: String
-    /// OK or FAILED.
+    /// OK, or FAILED while outlier detection has taken it out.
     var outlierCheck: String
     var cluster: String
     var weight: Int
@@ -79,6 +91,12 @@ struct EndpointRow: Codable, Hashable {
     var activeRequests: Int
     var connections: Int
     var idleConnections: Int
+    /// 0 = it is used first.
+    var priority: Int?
+    /// `region/zone/subzone`, where that is known.
+    var locality: String?
+    /// Times it was taken out, where failures are looked at.
+    var ejections: Int?
 }
 
 /// One listener: a row of `/listeners`.

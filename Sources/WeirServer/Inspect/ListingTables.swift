@@ -89,12 +89,14 @@ enum ListingTables {
     static func endpoints(_ rows: [EndpointRow]) -> TextTable {
         var table = TextTable([
             ("ENDPOINT", .left), ("STATUS", .left), ("OUTLIER CHECK", .left), ("CLUSTER", .left), ("WEIGHT", .right),
-            ("ACTIVE", .right), ("CONNECTIONS", .right), ("IDLE", .right),
+            ("ACTIVE", .right), ("CONNECTIONS", .right), ("IDLE", .right), ("PRIORITY", .right), ("LOCALITY", .left),
+            ("EJECTIONS", .right),
         ])
         for row in rows {
             table.add([
                 row.endpoint, row.status, row.outlierCheck, row.cluster, String(row.weight),
                 String(row.activeRequests), String(row.connections), String(row.idleConnections),
+                String(row.priority ?? 0), row.locality ?? "-", row.ejections.map(String.init) ?? "-",
             ])
         }
         return table

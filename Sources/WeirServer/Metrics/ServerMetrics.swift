@@ -24,6 +24,8 @@ package struct ServerMetrics: Sendable {
         text.sample("weir_build_info", [("version", weirVersion)], 1)
         ProcessMetrics.read().write(into: &text)
         writeTraffic(stats, &text)
+        LimitMetrics(status.snapshot).write(into: &text)
+        HealthMetrics(status.snapshot).write(into: &text)
         writeConfiguration(stats, &text)
         CertificateMetrics(certificates: status.current.configuration.certificates).write(into: &text)
         names.withLock { $0 }.write(into: &text)
@@ -63,6 +65,12 @@ package struct ServerMetrics: Sendable {
             "weir_downstream_proxy_header_failures_total", .counter,
             "Client connections closed because they did not begin with the PROXY protocol header they must begin with.",
             Double(stats.proxyHeaderFailures))
+        text.family(
+            "weir_faults_injected_total", .counter,
+            "Failures that routes made up (fault); type delay or abort, a request may have both.")
+        text.sample("weir_faults_injected_total", [("type", "delay")], Double(stats.faults.delays))
+        text.sample("weir_faults_injected_total", [("type", "abort")], Double(stats.faults.aborts))
+        writeMirrors(stats.mirrors, &text)
         text.single("weir_requests_active", .gauge, "Requests being served.", Double(stats.activeExchanges))
         text.single("weir_tunnels_active", .gauge, "Requests that have become WebSockets.", Double(stats.activeTunnels))
         text.single(
@@ -83,6 +91,9 @@ package struct ServerMetrics: Sendable {
             "weir_upstream_retries_total", .counter, "Requests sent to an endpoint again.",
             Double(stats.upstreamRetries))
         text.single(
+            "weir_upstream_retries_spared_total", .counter,
+            "Requests not sent again because of weir.dev/retry-unsafe.", Double(stats.sparedRetries))
+        text.single(
             "weir_upstream_overflows_total", .counter,
             "Requests answered 503 because a worker had as many connections to endpoints as it may.",
             Double(stats.upstreamOverflows))
@@ -96,6 +107,21 @@ package struct ServerMetrics: Sendable {
             "weir_metrics_series_overflow_total", .counter,
             "Requests counted without their destination, because a worker held too many series.",
             Double(stats.metricOverflow))
+    }
+
+    private func writeMirrors(_ mirrors: MirrorCounts, _ text: inout MetricText) {
+        text.family(
+            "weir_mirrored_requests_total", .counter,
+            "Copies of requests for mirrors; result answered, failed, timeout, overflow or incomplete.")
+        let results = [
+            ("answered", mirrors.answered), ("failed", mirrors.failed), ("timeout", mirrors.timedOut),
+            ("overflow", mirrors.overflowed), ("incomplete", mirrors.incomplete),
+        ]
+        for (result, count) in results {
+            text.sample("weir_mirrored_requests_total", [("result", result)], Double(count))
+        }
+        text.single(
+            "weir_mirrored_requests_active", .gauge, "Copies of requests under way.", Double(mirrors.active))
     }
 
     private func writeConfiguration(_ stats: EngineStats, _ text: inout MetricText) {

@@ -10,9 +10,10 @@ enum Example {
         .deletingLastPathComponent().appending(path: "config").path
 
     static let names = [
-        "bookinfo-50-50.yaml", "canary-90-10.yaml", "cors.yaml", "delegates.yaml", "end-user-header.yaml",
-        "feature-branches.yaml", "grpc.yaml", "headers.yaml", "matches.yaml", "mutual-tls.yaml", "names.yaml",
-        "passthrough.yaml", "redirects.yaml", "rewrites.yaml", "service-names.yaml", "sticky-users.yaml", "tcp.yaml",
+        "bookinfo-50-50.yaml", "canary-90-10.yaml", "circuit-breaking.yaml", "cors.yaml", "delegates.yaml",
+        "end-user-header.yaml", "faults.yaml", "feature-branches.yaml", "grpc.yaml", "headers.yaml", "locality.yaml",
+        "matches.yaml", "mirroring.yaml", "mutual-tls.yaml", "names.yaml", "outlier-detection.yaml", "passthrough.yaml",
+        "redirects.yaml", "retries.yaml", "rewrites.yaml", "service-names.yaml", "sticky-users.yaml", "tcp.yaml",
         "timeouts-and-retries.yaml", "tls.yaml", "upstream-tls.yaml", "websocket.yaml",
     ]
 

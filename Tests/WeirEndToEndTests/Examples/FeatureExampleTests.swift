@@ -102,6 +102,26 @@ import WeirTestSupport
         #expect(payments.contains(503))
     }
 
+    @Test func slowTriesGoElsewhereAndOrdersArePlacedOnce() throws {
+        let hanging = try OriginServer { _, _ in true }
+        let good = try OriginServer(name: "good")
+        let failing = try OriginServer { _, socket in
+            try socket.send("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+            return true
+        }
+        defer { for origin in [hanging, good, failing] { origin.stop() } }
+        let slow = try Example.server("retries.yaml", ports: [hanging.port, good.port]) {
+            $0.replacingOccurrences(of: "perTryTimeout: 1s", with: "perTryTimeout: 30ms")
+        }
+        let searches = try (0..<20).map { _ in try get(slow, "/search?q=shoes")["x-backend"] }
+        #expect(searches.allSatisfy { $0 == "good" } && !hanging.requests.isEmpty)
+        let broken = try Example.server("retries.yaml", ports: [failing.port, failing.port])
+        #expect(try get(broken, "/orders").status == 503)
+        #expect(failing.requests.count == 3)
+        #expect(try get(broken, "/orders", method: "POST").status == 503)
+        #expect(failing.requests.count == 4)
+    }
+
     @Test func everyUserStaysAtOneEndpoint() throws {
         let backends = try Backends(3)
         let server = try Example.server("sticky-users.yaml", backends)

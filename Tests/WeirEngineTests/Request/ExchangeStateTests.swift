@@ -204,6 +204,36 @@ import Testing
         #expect(begun.timedOut() == .cut(ProxyError(source: .upstream, cause: .timeout)))
     }
 
+    // MARK: Delays
+
+    @Test func whatIsHeldGoesOnAsTheFirstTry() {
+        var state = ExchangeState()
+        state.requestBegan(last: false)
+        state.held()
+        #expect(state.isHeld && state.isWaiting && state.requestEnded() == .nothing)
+        #expect(state.waitPassed() == .goOn && !state.isHeld && !state.isWaiting && state.attempt == 1)
+        state.routed(retries: 1)
+        #expect(state.upstreamFailed(Self.failure, isRetriable: true) == .waitForRetry(cancelUpstream: false))
+        #expect(state.waitPassed() == .retry && state.attempt == 2)
+    }
+
+    @Test func aClientMayLeaveWhileItsRequestIsHeld() {
+        var state = ExchangeState()
+        state.requestBegan(last: true)
+        state.held()
+        #expect(state.downstreamFailed() == .drop && state.waitPassed() == .nothing)
+    }
+
+    @Test func aRequestCanBeRefusedWhileNothingIsUnderWay() {
+        let error = ProxyError(source: .downstream, cause: .protocolError, status: 400)
+        var state = ExchangeState()
+        state.held()
+        #expect(state.requestRefused(error) == .reply(error) && state.requestRefused(error) == .nothing)
+        var begun = ExchangeState()
+        _ = begun.responseBegan(last: false)
+        #expect(begun.requestRefused(error) == .cut(error))
+    }
+
     // MARK: Tunnels
 
     @Test func aTunnelIsOverWhenBothSidesHaveEndedInAnyOrder() {
@@ -235,7 +265,7 @@ import Testing
                     finishes += 1
                     #expect(!cancels && state.request == .complete && state.response == .complete)
                 case .cut, .drop, .reply: finishes += 1
-                case .nothing, .forward, .waitForRetry, .retry: break
+                case .nothing, .forward, .waitForRetry, .retry, .goOn: break
                 }
                 if action != .nothing { reached["\(action)".prefix(8).description, default: 0] += 1 }
             }

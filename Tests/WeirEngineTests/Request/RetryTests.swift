@@ -78,12 +78,31 @@ import Testing
         let sent = ProxyError(source: .upstream, cause: .connectionClosed)
         let unsent = ProxyError(source: .upstream, cause: .connectionClosed, isUnsent: true)
         let refused = ProxyError(source: .upstream, cause: .connectFailure)
+        let late = ProxyError(source: .upstream, cause: .tryTimeout)
         for condition in [RetryConditions.reset, .serverError, .gatewayError] {
-            #expect([sent, unsent, refused].allSatisfy { Self.plan(condition).repeats($0) })
+            #expect([sent, unsent, refused, late].allSatisfy { Self.plan(condition).repeats($0) })
         }
         let before = Self.plan(.resetBeforeRequest)
-        #expect(!before.repeats(sent) && before.repeats(unsent) && before.repeats(refused))
+        #expect(!before.repeats(sent) && before.repeats(unsent) && before.repeats(refused) && !before.repeats(late))
         #expect(!Self.plan(.connectFailure).repeats(unsent))
+        for condition in [RetryConditions.connectFailure, .refusedStream, .statusCodes, .conflict] {
+            #expect(!Self.plan(condition).repeats(late))
+        }
+    }
+
+    @Test func aRefusedStreamWasSentUnlessNothingOfItHasLeft() {
+        let (sent, unsent) = (
+            ProxyError(source: .upstream, cause: .refusedStream),
+            ProxyError(source: .upstream, cause: .refusedStream, isUnsent: true)
+        )
+        let before = Self.plan(.resetBeforeRequest)
+        #expect(!before.repeats(sent) && before.repeats(unsent))
+        #expect(Self.plan(.refusedStream).repeats(sent) && Self.plan(.refusedStream).repeats(unsent))
+    }
+
+    @Test func onlyWhatIsMeantToBeTheSameWhenDoneTwiceIsIdempotent() {
+        for method in [MethodToken.get, .head, .put, .delete, .options, .trace] { #expect(method.isIdempotent) }
+        for method in [MethodToken.post, .patch, .connect, .other] { #expect(!method.isIdempotent) }
     }
 
     @Test func tooManyConnectionsAreNeverRepeated() {

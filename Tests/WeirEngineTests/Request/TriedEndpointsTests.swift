@@ -60,6 +60,19 @@ import Testing
         #expect(moved > 480)
     }
 
+    @Test func prioritiesThatHaveFailedAreLeftOutWhileOthersCanTakeTheRequest() throws {
+        let host = ServerHost(loop: Loop())
+        var spec = ClusterSpec(name: "outbound|80||a")
+        let target = try #require(EndpointTarget("192.0.2.1"))
+        spec.endpoints = (0..<4).map { ClusterSpec.Endpoint(target, port: UInt16(1000 + $0)) }
+        for index in 2..<4 { spec.endpoints[index].priority = 1 }
+        let cluster = Cluster(host: host, plan: ClusterPlan(id: 0, spec: spec))
+        for (excluded, priority) in [(0, 0), (0b01, 1), (0b10, 0), (0b11, 0)] as [(UInt64, Int)] {
+            let picked = cluster.pick(key: 0, avoiding: TriedEndpoints(), excluded: excluded, &host.random)
+            #expect(picked?.takeUnretainedValue().priority == priority, "without \(excluded)")
+        }
+    }
+
     @Test func withoutEndpointsThereIsNone() throws {
         let host = ServerHost(loop: Loop())
         #expect(try Self.cluster(0, host).pick(key: 0, avoiding: TriedEndpoints(), &host.random) == nil)

@@ -18,7 +18,7 @@ import WeirTestSupport
                     spec.endpoints = [ClusterSpec.Endpoint(target, port: UInt16(origin))]
                 }
                 configure(&spec)
-                return ClusterPlan(id: Int32(index), spec: spec)
+                return ClusterPlan(id: Int32(index), spec: spec, shared: ClusterShared(workers: 1))
             }
             let weighted = origins.indices.map { (cluster ?? Int32($0), weights?[$0] ?? 1) }
             let plan = StreamPlan(routes: (0..<routes).map { _ in .to(weighted) })
@@ -247,6 +247,39 @@ import WeirTestSupport
         try Self.expect("two", gateway, &client)
         client.socket.endWriting()
         try gateway.run(until: "the drain is over") { done.isRaised }
+    }
+
+    @Test func aConnectionEndsAtItsAgeWhateverPasses() throws {
+        let origin = try Self.echo()
+        defer { origin.stop() }
+        let gateway = try Self.gateway([origin.port]) { $0.life.maxMilliseconds = 10_000 }
+        var client = try gateway.client()
+        for _ in 0..<2 {
+            try client.socket.send("on")
+            try Self.expect("on", gateway, &client)
+            gateway.advance(milliseconds: 4_999)
+        }
+        #expect(gateway.stats().activeConnections == 1)
+        gateway.advance(milliseconds: 2)
+        try Self.nothingIsLeft(gateway)
+    }
+
+    @Test func connectionsBeyondTheClustersLimitAreClosed() throws {
+        let origin = try Self.echo()
+        defer { origin.stop() }
+        let gateway = try Self.gateway([origin.port]) { $0.limits.connections = 1 }
+        var client = try gateway.client()
+        try client.socket.send("one")
+        try Self.expect("one", gateway, &client)
+        let second = try gateway.client()
+        try gateway.end(second)
+        #expect(gateway.stats().upstreamConnections == 1)
+        client.socket.disconnect()
+        try Self.nothingIsLeft(gateway)
+        // The place is free again.
+        var third = try gateway.client()
+        try third.socket.send("three")
+        try Self.expect("three", gateway, &third)
     }
 
     @Test func bytesAreCountedWhileTheyPass() throws {

@@ -9,6 +9,9 @@ final class GatewayFixture: Sendable {
     let engine: Engine
     let port: Int
 
+    /// Of a fixture.
+    static let mostWorkers = 8
+
     /// A loopback port nobody listens on at this moment.
     static func freePort() throws -> Int {
         guard let address = SocketAddress(numericHost: "127.0.0.1", port: 0) else { preconditionFailure("an address") }
@@ -18,11 +21,12 @@ final class GatewayFixture: Sendable {
     }
 
     convenience init(
-        origins: [Int], workers: Int = 1, hash: [HashPolicy] = [], configure: (inout ClusterSpec) -> Void = { _ in },
+        origins: [Int], workers: Int = 1, hash: [HashPolicy] = [], shared: ClusterShared? = nil,
+        configure: (inout ClusterSpec) -> Void = { _ in },
         options adjust: (inout EngineOptions) -> Void = { _ in }
     ) throws {
         try self.init(workers: workers, options: adjust) {
-            try Self.snapshot(listeners: [$0], origins: origins, hash: hash, configure: configure)
+            try Self.snapshot(listeners: [$0], origins: origins, hash: hash, shared: shared, configure: configure)
         }
     }
 
@@ -53,7 +57,8 @@ final class GatewayFixture: Sendable {
 
     static func snapshot(
         generation: UInt64 = 1, listeners: [Int], origins: [Int], hash: [HashPolicy] = [],
-        configure: (inout ClusterSpec) -> Void = { _ in }, routing: (inout RouteSpec) -> Void = { _ in }
+        shared: ClusterShared? = nil, configure: (inout ClusterSpec) -> Void = { _ in },
+        routing: (inout RouteSpec) -> Void = { _ in }
     ) throws -> Snapshot {
         var spec = ClusterSpec(name: "outbound|80||origin.default.svc.cluster.local")
         spec.balancer = .roundRobin
@@ -79,7 +84,9 @@ final class GatewayFixture: Sendable {
         return Snapshot(
             generation: generation, listeners: listeners.map { ListenerPlan(port: $0, bind: nil, hosts: hosts) },
             clusters: [
-                ClusterPlan(id: 0, spec: spec, tls: try spec.tls.map { try TLSClientContexts($0, workers: 1) })
+                ClusterPlan(
+                    id: 0, spec: spec, tls: try spec.tls.map { try TLSClientContexts($0, workers: 1) },
+                    shared: shared ?? ClusterShared(workers: mostWorkers))
             ], clusterCapacity: 1)
     }
 

@@ -227,9 +227,12 @@ final class MemoryPool: ConnectionPool {
     private(set) var streams: [MemoryClientStream] = []
     /// Bytes the upstream takes before it has to be granted more.
     var initialCredit = Int.max
+    /// What is leased waits for its connection until it is told that it is there.
+    var isConnecting = false
 
     override func lease(for head: RequestHead, to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
         let stream = MemoryClientStream(id: streams.count, sink: sink, host: host, credit: initialCredit)
+        stream.waits = isConnecting
         streams.append(stream)
         return Borrowed(stream)
     }
@@ -248,9 +251,14 @@ final class MemoryClientStream: ClientStream {
     private(set) var gotEnd = false
     /// What the upstream has read of the request's body.
     private(set) var received: [UInt8] = []
+    /// Somebody waits for its answer.
+    var isAwaited: Bool { sink != nil }
     private(set) var receivedTrailer: String?
     private(set) var headers: [String: String] = [:]
+    override var queuedBytes: Int { sender.queued }
     override var carriesTrailers: Bool { true }
+    fileprivate(set) var waits = false
+    override var reach: Reach { waits ? .connecting : .connected }
 
     init(id: Int, sink: Borrowed<MessageSink>, host: ServerHost, credit: Int) {
         self.id = id
@@ -296,6 +304,12 @@ final class MemoryClientStream: ClientStream {
         case .response: preconditionFailure("a client stream does not send responses")
         }
         pull()
+    }
+
+    /// The connection is there.
+    func connect() {
+        waits = false
+        sink?.upstreamConnected()
     }
 
     /// The upstream can take so many bytes more.
@@ -376,10 +390,14 @@ final class MemoryWorker: Worker {
     }
 
     /// A worker that serves one route to one cluster on listener slot 0.
-    static func serving(upstreamCredit: Int = .max, retry: RetrySpec = .none) throws -> MemoryWorker {
+    static func serving(
+        upstreamCredit: Int = .max, timeoutMilliseconds: Int = 0, retry: RetrySpec = .none,
+        configure: (inout ClusterSpec) -> Void = { _ in }
+    ) throws -> MemoryWorker {
         let worker = MemoryWorker(mail: Mailbox(), retired: RetiredSnapshots(notify: {}))
         worker.upstreamCredit = upstreamCredit
-        worker.adopt(try Self.snapshot(retry: retry))
+        worker.adopt(
+            try Self.snapshot(timeoutMilliseconds: timeoutMilliseconds, retry: retry, configure: configure))
         return worker
     }
 
@@ -401,19 +419,21 @@ final class MemoryWorker: Worker {
 
     static func snapshot(
         generation: UInt64 = 1, endpoints: [String] = ["192.0.2.1"], hasCluster: Bool = true,
-        retry: RetrySpec = .none
+        timeoutMilliseconds: Int = 0, retry: RetrySpec = .none, configure: (inout ClusterSpec) -> Void = { _ in }
     ) throws -> Snapshot {
         var spec = ClusterSpec(name: "outbound|80||echo")
         spec.endpoints = try endpoints.map { text in
             guard let target = EndpointTarget(text) else { throw NotAnAddress() }
             return ClusterSpec.Endpoint(target, port: 80)
         }
+        configure(&spec)
         var route = RouteSpec(
             conditions: [],
             destinations: [
                 RouteSpec.Destination(clusterID: hasCluster ? 0 : -1, weight: 1, clusterName: spec.name)
             ],
             origin: RouteOrigin(resource: "VirtualService default/echo", file: "test", line: 1))
+        route.timeoutMilliseconds = timeoutMilliseconds
         route.retry = retry
         let host = ListenerPlan.Host(pattern: "*", plan: VirtualHostPlan(routes: [route]))
         return Snapshot(

@@ -10,7 +10,7 @@ final class SteppedGateway {
     private let mailbox = Mailbox<WorkerMessage>()
 
     init(
-        origins: [Int] = [], permits: ListenerPermits? = nil, accessLog: AccessLog? = nil,
+        origins: [Int] = [], permits: ListenerPermits? = nil, accessLog: AccessLog? = nil, shared: ClusterShared? = nil,
         configure: (inout ClusterSpec) -> Void = { _ in }, routing: (inout RouteSpec) -> Void = { _ in },
         snapshot: ((Int) throws -> Snapshot)? = nil
     ) throws {
@@ -23,7 +23,8 @@ final class SteppedGateway {
         port = Int(Socket.localAddress(socket).port)
         let first =
             try snapshot?(port)
-            ?? GatewayFixture.snapshot(listeners: [port], origins: origins, configure: configure, routing: routing)
+            ?? GatewayFixture.snapshot(
+                listeners: [port], origins: origins, shared: shared, configure: configure, routing: routing)
         mailbox.post(.adopt(first, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
         mailbox.post(.listen(socket: socket, slot: 0, permits: permits))
         worker.loop.tick(wait: true)
@@ -31,11 +32,18 @@ final class SteppedGateway {
 
     /// A later generation with these origins.
     func adopt(
-        generation: UInt64, origins: [Int], configure: (inout ClusterSpec) -> Void = { _ in },
+        generation: UInt64, origins: [Int], shared: ClusterShared? = nil,
+        configure: (inout ClusterSpec) -> Void = { _ in },
         routing: (inout RouteSpec) -> Void = { _ in }
     ) throws {
-        let snapshot = try GatewayFixture.snapshot(
-            generation: generation, listeners: [port], origins: origins, configure: configure, routing: routing)
+        adopt(
+            try GatewayFixture.snapshot(
+                generation: generation, listeners: [port], origins: origins, shared: shared, configure: configure,
+                routing: routing))
+    }
+
+    /// A later generation whose one listener is this gateway's.
+    func adopt(_ snapshot: Snapshot) {
         mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
         worker.loop.tick(wait: true)
     }

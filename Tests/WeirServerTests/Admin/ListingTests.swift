@@ -245,6 +245,7 @@ import WeirSources
         ("retries: {attempts: 0}", ["no retries"]),
         ("retries: {attempts: 5}", ["5 retries"]), ("retries: {}", ["no retries"]),
         ("retries: {attempts: 1, retryOn: \"5xx,reset\"}", ["1 retry on 5xx,reset"]),
+        ("retries: {attempts: 2, perTryTimeout: 1500ms}", ["2 retries, each try 1500ms"]),
         (
             "timeout: 1s, retries: {attempts: 3, retryOn: \"connect-failure,503\"}",
             ["timeout 1s", "3 retries on connect-failure,503"]

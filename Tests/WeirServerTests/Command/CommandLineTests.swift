@@ -72,7 +72,7 @@ import WeirServer
             "--workers", "3",
             "--listen-map", "80=8080", "--listen-map", "443=8443", "--bind", "::1", "--drain-delay", "1.5",
             "--drain-seconds", "3",
-            "--server-name", "pass", "--http10", "--log-level", "debug")
+            "--server-name", "pass", "--http10", "--mirror-shadow-suffix", "--log-level", "debug")
         #expect(options.configPaths == ["a", "b"])
         #expect(options.admin.port == 0)
         #expect(options.health == nil)
@@ -83,7 +83,7 @@ import WeirServer
         #expect(options.drainDelaySeconds == 1.5)
         #expect(options.drainSeconds == 3)
         #expect(options.serverName == nil)
-        #expect(options.acceptsHTTP10)
+        #expect(options.acceptsHTTP10 && options.mirrorShadowSuffix)
         #expect(options.logLevel == .debug)
     }
 

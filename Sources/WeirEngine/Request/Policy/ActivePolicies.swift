@@ -18,6 +18,14 @@ struct ActivePolicies {
     @inline(__always)  // the whole price of a route without policies
     var isActive: Bool { route != nil }
 
+    /// What the route makes up failures of.
+    var fault: UnsafePointer<FaultPlan>? { route?.pointee.fault }
+
+    /// Who gets copies of the request.
+    var mirrors: UnsafeBufferPointer<MirrorPlan> {
+        route?.pointee.mirrors ?? UnsafeBufferPointer(start: nil, count: 0)
+    }
+
     // MARK: The request
 
     /// The answer that the route gives by itself, if it does.

@@ -12,12 +12,12 @@ extension RetryPlan {
         guard !conditions.isEmpty, error.source == .upstream, error.cause != .overflow else { return false }
         if !conditions.isDisjoint(with: [.reset, .serverError, .gatewayError]) { return true }
         switch error.cause {
-        case .connectFailure, .connectTimeout:
-            return !conditions.isDisjoint(with: [.connectFailure, .resetBeforeRequest])
-        case .refusedStream:
-            return conditions.contains(.refusedStream)
+        case .connectFailure where conditions.contains(.connectFailure),
+            .connectTimeout where conditions.contains(.connectFailure),
+            .refusedStream where conditions.contains(.refusedStream):
+            return true
         default:
-            return error.isUnsent && conditions.contains(.resetBeforeRequest)
+            return !error.wasSent && conditions.contains(.resetBeforeRequest)
         }
     }
 
@@ -86,11 +86,13 @@ struct TriedEndpoints {
 
 extension Cluster {
     /// An endpoint for a further try: one that has not failed the request, if a few picks find one.
-    func pick(key: UInt64, avoiding tried: TriedEndpoints, _ random: inout FastRandom) -> Unmanaged<Endpoint>? {
-        var endpoint = pick(key: key, &random)
+    func pick(
+        key: UInt64, avoiding tried: TriedEndpoints, excluded: UInt64 = 0, _ random: inout FastRandom
+    ) -> Unmanaged<Endpoint>? {
+        var endpoint = pick(key: key, excluded: excluded, &random)
         for repick in 1...RetryPlan.repicks {
             guard let picked = endpoint, picked._withUnsafeGuaranteedRef({ tried.contains($0) }) else { break }
-            endpoint = pick(key: key, passing: repick, &random)
+            endpoint = pick(key: key, passing: repick, excluded: excluded, &random)
         }
         return endpoint
     }

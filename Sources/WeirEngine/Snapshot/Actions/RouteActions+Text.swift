@@ -1,7 +1,7 @@
 /// What a route does besides sending requests on, a text a thing: for dumps.
 extension RouteActions {
     package var texts: [String] {
-        var texts: [String] = []
+        var texts = fault?.texts ?? []
         switch answer {
         case .redirect(let redirect): texts.append(redirect.text)
         case .direct(let status, let body): texts.append("answer \(status) with \(body.count) bytes")
@@ -10,6 +10,27 @@ extension RouteActions {
         texts += rewrite.texts
         if let cors { texts.append(cors.text) }
         return texts + HeaderEdits.texts(requestEdits, responseEdits)
+    }
+}
+
+extension RequestShare: CustomStringConvertible {
+    /// In percent, as written.
+    package var description: String {
+        let hundredths = Double(millionths) / 10_000
+        return hundredths == hundredths.rounded() ? "\(Int(hundredths)) %" : "\(hundredths) %"
+    }
+}
+
+extension FaultInjection {
+    fileprivate var texts: [String] {
+        let delays = delay.map { ["delay \($0.share) by \($0.milliseconds)ms"] } ?? []
+        let aborts = abort.map { abort in
+            switch abort.failure {
+            case .status(let code): ["abort \(abort.share) with \(code)"]
+            case .grpc(let code): ["abort \(abort.share) with gRPC status \(code)"]
+            }
+        }
+        return delays + (aborts ?? [])
     }
 }
 

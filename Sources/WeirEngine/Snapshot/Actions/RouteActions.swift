@@ -5,23 +5,26 @@ package final class RouteActions: Sendable {
     package let answer: RouteAnswer?
     package let rewrite: RouteRewrite
     package let cors: CORSPolicy?
+    package let fault: FaultInjection?
     package let requestEdits: HeaderEdits
     package let responseEdits: HeaderEdits
 
     package init(
         answer: RouteAnswer? = nil, rewrite: RouteRewrite = RouteRewrite(), cors: CORSPolicy? = nil,
-        requestEdits: HeaderEdits = HeaderEdits(), responseEdits: HeaderEdits = HeaderEdits()
+        fault: FaultInjection? = nil, requestEdits: HeaderEdits = HeaderEdits(),
+        responseEdits: HeaderEdits = HeaderEdits()
     ) {
         self.answer = answer
         self.rewrite = rewrite
         self.cors = cors
+        self.fault = fault
         self.requestEdits = requestEdits
         self.responseEdits = responseEdits
     }
 
     /// A plain route has no use for this.
     package var isEmpty: Bool {
-        answer == nil && rewrite.isEmpty && cors == nil && requestEdits.isEmpty && responseEdits.isEmpty
+        answer == nil && rewrite.isEmpty && cors == nil && fault == nil && requestEdits.isEmpty && responseEdits.isEmpty
     }
 }
 

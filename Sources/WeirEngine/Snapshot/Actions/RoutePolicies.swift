@@ -6,6 +6,8 @@ struct RoutePolicies {
     var redirect: UnsafePointer<RedirectPlan>?
     var direct: UnsafePointer<DirectResponsePlan>?
     var cors: UnsafePointer<CORSPlan>?
+    var fault: UnsafePointer<FaultPlan>?
+    var mirrors: UnsafeBufferPointer<MirrorPlan>
     var rewrite: RewritePlan
     var requestEdits: HeaderEditPlan
     var responseEdits: HeaderEditPlan

@@ -10,10 +10,12 @@ struct RoutePolicyBuilder: ~Copyable {
     /// `nil` for a plain route; a route whose destinations do something is never plain.
     mutating func policies(of spec: RouteSpec) -> UnsafePointer<RoutePolicies>? {
         let actions = spec.actions
-        guard actions != nil || spec.destinations.contains(where: { $0.actions != nil }) else { return nil }
+        let isPlain = actions == nil && spec.mirrors.isEmpty && spec.destinations.allSatisfy { $0.actions == nil }
+        guard !isPlain else { return nil }
         let name = spec.origin.name
         var policies = RoutePolicies(
             redirect: nil, direct: nil, cors: actions?.cors.map { cors($0) },
+            fault: actions?.fault.map { memory.copy([FaultPlan($0)]) }, mirrors: mirrors(spec.mirrors),
             rewrite: rewrite(actions?.rewrite ?? RouteRewrite()),
             requestEdits: edits(actions?.requestEdits ?? HeaderEdits(), routeName: name),
             responseEdits: edits(actions?.responseEdits ?? HeaderEdits(), routeName: name))
@@ -40,6 +42,11 @@ struct RoutePolicyBuilder: ~Copyable {
                 requestEdits: edits(actions.requestEdits, routeName: routeName),
                 responseEdits: edits(actions.responseEdits, routeName: routeName))
         ])
+    }
+
+    private mutating func mirrors(_ specs: [MirrorSpec]) -> UnsafeBufferPointer<MirrorPlan> {
+        let plans = specs.map { MirrorPlan(clusterID: $0.clusterID, share: $0.share) }
+        return UnsafeBufferPointer(start: plans.isEmpty ? nil : memory.copy(plans), count: plans.count)
     }
 
     // MARK: Headers

@@ -54,6 +54,21 @@ struct HashRing {
         return Int(endpoints[next < count ? next : 0])
     }
 
+    /// Likewise among some endpoints: the places of others, which are negative in `members`, are passed by.
+    ///
+    /// `nil` when it has none. O(n/m) where m of n points are theirs.
+    func member(for key: UInt64, passing: Int, among members: UnsafePointer<Int32>) -> Int? {
+        var next = Int(starts[Int(truncatingIfNeeded: key &>> shift)])
+        while next < count, points[next] < key { next += 1 }
+        next = (next + passing) % count
+        for _ in 0..<count {
+            let member = members[Int(endpoints[next])]
+            if member >= 0 { return Int(member) }
+            next = next + 1 < count ? next + 1 : 0
+        }
+        return nil
+    }
+
     // MARK: Building
 
     /// How many points there should be, the lightest endpoint having a whole number of them.

@@ -40,6 +40,30 @@ struct MaglevTable {
         Int(slots[Int((key ^ (0 &- UInt64(passing))) % size)])
     }
 
+    /// Likewise among some endpoints: a key of another, which is negative in `members`, is turned into further keys until one of
+    /// them finds a member, so that only the keys of those others move.
+    ///
+    /// `nil` when the table has none of them.
+    func member(for key: UInt64, passing: Int, among members: UnsafePointer<Int32>) -> Int? {
+        var slot = (key ^ (0 &- UInt64(passing))) % size
+        var further = FastRandom(seed: key)
+        for _ in 0..<Self.mostTurns {
+            let member = members[Int(slots[Int(slot)])]
+            if member >= 0 { return Int(member) }
+            slot = further.next() % size
+        }
+        // The members have few slots: the next one.
+        for _ in 0..<size {
+            let member = members[Int(slots[Int(slot)])]
+            if member >= 0 { return Int(member) }
+            slot = slot + 1 < size ? slot + 1 : 0
+        }
+        return nil
+    }
+
+    /// Keys that one is turned into in search of an endpoint.
+    static let mostTurns = 32
+
     /// Walks visit every slot only when the size is prime.
     static func isUsable(size: Int) -> Bool {
         guard size > 1, size <= maxSlots else { return false }

@@ -33,6 +33,8 @@ class BoundPool {
     private var keeper: ConnectionPool?
     /// Nothing is leased any more: finish what runs, keep nothing.
     private(set) final var isDraining = false
+    /// Requests that wait for a connection of this pool.
+    final var waiting = PendingQueue(.pool)
 
     init(_ endpoint: ConnectionPool, key: UInt64, _ binding: ConnectionBinding) {
         host = endpoint.host
@@ -52,6 +54,9 @@ class BoundPool {
         guard ends != nil else { return idle }
         return idle == 0 ? Self.boundIdleMilliseconds : min(idle, Self.boundIdleMilliseconds)
     }
+
+    /// See `ConnectionPool.isLimited`.
+    final var isLimited: Bool { owner._withUnsafeGuaranteedRef { $0.isLimited } }
 
     /// Whether one more connection may wait for a request beside so many.
     final func hasRoomForIdle(beside count: Int) -> Bool {
@@ -76,6 +81,12 @@ class BoundPool {
     func drain() { isDraining = true }
     /// Closes every connection, busy ones too.
     func closeAll() {}
+    /// Opens a connection for a request that waits, with the permit of the caller, and gives it to the request.
+    ///
+    /// `false` when there is none: then the request has failed, and the permit stays the caller's.
+    func open(for waiting: PendingStream, _ breaker: CircuitBreaker) -> Bool { false }
+    /// The connections that are there count as far as the limits go.
+    func count(for breaker: CircuitBreaker) {}
 
     // MARK: For subclasses
 
@@ -90,12 +101,20 @@ class BoundPool {
         case .success(let socket):
             host.upstreamCount += 1
             if keeper == nil { keeper = endpoint }
-            return (socket.descriptor, socket.established, transport)
+            if let keepAlive = endpoint.life.keepAlive { Socket.setKeepAlive(socket.descriptor, keepAlive) }
+            return (socket.descriptor, socket.established || isEstablished(socket.descriptor), transport)
         case .failure(let error):
             endpoint.note(openError: error.code)
             host.connectFailureCount += 1
             return nil
         }
+    }
+
+    /// On a near network a connection is established before anybody can look; where few requests may wait for one it counts that
+    /// none does.
+    private func isEstablished(_ descriptor: Int32) -> Bool {
+        guard isLimited, let breaker = endpoint.breaker, breaker.limitsPending else { return false }
+        return Socket.isEstablished(descriptor)
     }
 
     private var transport: Transport {
@@ -117,11 +136,44 @@ class BoundPool {
         keeper.emptied(self)
     }
 
+    // MARK: Limits
+
+    /// Gives back what a connection or a request on it holds of the cluster's limits, as far as it is among these.
+    final func giveBack(_ given: ConnectionPermits, of permits: inout ConnectionPermits) {
+        let over = permits.intersection(given)
+        guard !over.isEmpty, let breaker = endpoint.breaker else { return }
+        permits.subtract(over)
+        if over.contains(.request) { breaker.requestOver() }
+        if over.contains(.pending) { breaker.pendingOver() }
+        if over.contains(.connection) { breaker.connectionOver() }
+    }
+
+    /// A request that waited here has left, or failed.
+    final func waiterLeft() {
+        if connectionCount == 0 { endpoint.emptied(self) }
+    }
+
+    /// Why a request got no connection.
+    final var openFailure: ProxyError {
+        guard host.upstreamCount < host.maxUpstreams else { return ProxyError(source: .upstream, cause: .overflow) }
+        return ProxyError(source: .upstream, cause: .connectFailure, code: endpoint.openError)
+    }
+
     /// A connection could not be established.
     final func failed(_ transport: Transport) {
         host.connectFailureCount += 1
         endpoint.note(failure: transport.failureText)
     }
+}
+
+/// What a connection, or a request on it, holds of its cluster's limits.
+struct ConnectionPermits: OptionSet {
+    let rawValue: UInt8
+
+    static let connection = ConnectionPermits(rawValue: 1 << 0)
+    static let request = ConnectionPermits(rawValue: 1 << 1)
+    /// The request waits for the connection.
+    static let pending = ConnectionPermits(rawValue: 1 << 2)
 }
 
 /// What the connections of a cluster are made with.

@@ -21,6 +21,12 @@ class ConnectionPool {
     ///
     /// Here, as each request asks for it.
     final private(set) var idleTimeoutMilliseconds: Int
+    /// `nil` where the cluster has no limits.
+    final private(set) var breaker: CircuitBreaker?
+    /// There are limits to keep to, of the cluster or of each connection.
+    final private(set) var isLimited: Bool
+    /// The last request that was refused would have been one too many.
+    final private(set) var isFull = false
     /// Why the kernel refused the last connection outright.
     final private(set) var openError: Int32 = 0
     /// Why TLS could not be agreed on last; empty when it was not that.
@@ -40,6 +46,7 @@ class ConnectionPool {
         self.plan = plan
         clusterName = plan.name
         idleTimeoutMilliseconds = plan.idleTimeoutMilliseconds
+        isLimited = plan.life.isLimited
         text = LogAddressText(address)
         seed = host.random.next()
         makeOnly()
@@ -51,6 +58,15 @@ class ConnectionPool {
     final var transportProblem: [UInt8]? { plan.transportProblem }
     final var http2: HTTP2Plan { plan.http2 }
     final var connectTimeoutMilliseconds: Int { plan.connectTimeoutMilliseconds }
+    final var life: ConnectionLife { plan.life }
+
+    /// From now on the cluster's limits are kept to; what there is counts.
+    final func join(_ breaker: CircuitBreaker) {
+        guard self.breaker == nil else { return }
+        self.breaker = breaker
+        isLimited = true
+        for pool in Array(pools.values) + former { pool.count(for: breaker) }
+    }
 
     private func makeOnly() {
         guard plan.transport.isUniform, plan.transport.httpVersion == .http1, plan.transportProblem == nil else {
@@ -74,6 +90,7 @@ class ConnectionPool {
         plan = newer
         clusterName = newer.name
         idleTimeoutMilliseconds = newer.idleTimeoutMilliseconds
+        isLimited = newer.life.isLimited || breaker != nil
         guard !isSame else { return }
         let outdated = pools.values
         pools = [:]
@@ -100,10 +117,14 @@ class ConnectionPool {
 
     /// A stream for one request, over a connection that may still be connecting.
     ///
-    /// Fails when the kernel refuses outright (out of descriptors or ports, no route), or the worker has as many as it may.
+    /// Where the cluster has as many connections as it may, the stream waits for one. Fails when the kernel refuses outright (out
+    /// of descriptors or ports, no route), the worker has as many connections as it may, or a limit of the cluster is met
+    /// (`isFull`).
     /// The head must stay as it is until the stream has sent it.
     func lease(for head: RequestHead, to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
-        if let only { return only._withUnsafeGuaranteedRef { $0.lease(to: holder) } }
+        if let only, !isLimited { return only._withUnsafeGuaranteedRef { $0.lease(to: holder) } }
+        isFull = false
+        if let only { return only._withUnsafeGuaranteedRef { $0.leaseLimited(to: holder) } }
         if let problem = plan.transportProblem {
             openError = ProxyError.transportFailed
             failureText = problem
@@ -157,6 +178,9 @@ class ConnectionPool {
 
     final func note(failure text: [UInt8]) { failureText = text }
 
+    /// A request is refused for a limit of the cluster.
+    final func noteFull() { isFull = true }
+
     /// Whether one more connection may wait for a request beside these of its pool; all pools have equal shares.
     final func hasRoomForIdle(beside count: Int) -> Bool {
         count < (only == nil ? Self.maxIdle / max(pools.count, 1) : Self.maxIdle)
@@ -164,6 +188,8 @@ class ConnectionPool {
 
     /// The last connection of a pool has closed.
     final func emptied(_ pool: BoundPool) {
+        // It opens another for those that wait.
+        guard pool.waiting.isEmpty else { return }
         former.removeAll { $0 === pool }
         // What one client alone may use is of no use to the next; other empty pools keep their TLS sessions.
         guard pool.key != 0, pools[pool.key] === pool, pools.count > Self.maxEmptyPools || pool.ends != nil else {

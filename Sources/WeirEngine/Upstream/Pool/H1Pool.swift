@@ -3,9 +3,9 @@
 /// Owns every connection it opened until that connection ends. Loop thread only.
 final class H1Pool: BoundPool {
     /// The most recently used last; kept alive by `all`.
-    private var idle: [Unmanaged<H1ClientConnection>] = []
+    private(set) var idle: [Unmanaged<H1ClientConnection>] = []
     /// Every live connection, in no order; keeps them alive.
-    private var all: [ObjectIdentifier: H1ClientConnection] = [:]
+    private(set) var all: [ObjectIdentifier: H1ClientConnection] = [:]
 
     override init(_ endpoint: ConnectionPool, key: UInt64, _ binding: ConnectionBinding) {
         super.init(endpoint, key: key, binding)
@@ -16,14 +16,13 @@ final class H1Pool: BoundPool {
     override var idleCount: Int { idle.count }
 
     override func lease(for head: RequestHead, to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
-        lease(to: holder)
+        isLimited ? leaseLimited(to: holder) : lease(to: holder)
     }
 
     /// A connection for one request: an idle one, or a new one that may still be connecting.
     func lease(to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
-        if let connection = idle.popLast() {
+        if let connection = takeIdle() {
             return connection._withUnsafeGuaranteedRef {
-                $0.poolIndex = -1
                 $0.lease(to: holder)
                 return Borrowed($0)
             }
@@ -33,12 +32,20 @@ final class H1Pool: BoundPool {
         return Borrowed(connection)
     }
 
-    private func open() -> H1ClientConnection? {
+    /// The most recently used connection, which waits no more.
+    func takeIdle() -> Unmanaged<H1ClientConnection>? {
+        guard let connection = idle.popLast() else { return nil }
+        connection._withUnsafeGuaranteedRef { $0.poolIndex = -1 }
+        return connection
+    }
+
+    func open() -> H1ClientConnection? {
         guard let socket = openSocket() else { return nil }
         let connection = H1ClientConnection(
             host: host, pool: self, descriptor: socket.descriptor, established: socket.isEstablished,
             transport: socket.transport, connectMilliseconds: endpoint.connectTimeoutMilliseconds)
         all[ObjectIdentifier(connection)] = connection
+        if connection.reach == .connected { established(connection) }
         return connection
     }
 
@@ -51,6 +58,8 @@ final class H1Pool: BoundPool {
         defer { host.upstreamCount += 1 }
         guard let fresh = open() else { return false }
         fresh.lease(to: holder)
+        fresh.requestCount = 1
+        swap(&fresh.permits, &stale.permits)
         stale.handOver(to: fresh)
         holder.leaseMoved(to: Borrowed(fresh))
         return true
@@ -58,10 +67,16 @@ final class H1Pool: BoundPool {
 
     /// A connection that can carry another request comes back.
     func returned(_ connection: H1ClientConnection) {
+        if isLimited { return returnedLimited(connection) }
+        park(connection)
+    }
+
+    /// A connection waits for its next request.
+    func park(_ connection: H1ClientConnection) {
         guard hasRoomForIdle(beside: idle.count) else { return connection.close() }
         connection.poolIndex = idle.count
         idle.append(Unmanaged.passUnretained(connection))
-        connection.park(milliseconds: idleMilliseconds)
+        connection.park(milliseconds: idleMilliseconds, until: connection.expiresAt)
     }
 
     /// A connection has closed.
@@ -74,10 +89,19 @@ final class H1Pool: BoundPool {
                 idle[index] = last
                 last._withUnsafeGuaranteedRef { $0.poolIndex = index }
             }
+            endpoint.breaker?.idleChanged(by: -1)
         }
         all[ObjectIdentifier(connection)] = nil
         socketClosed(isEmpty: all.isEmpty)
+        // Last: the place that has become free may be taken at once.
+        if !connection.permits.isEmpty { giveBack(.connection, of: &connection.permits) }
     }
+
+    override func open(for waiting: PendingStream, _ breaker: CircuitBreaker) -> Bool {
+        openLimited(for: waiting, breaker)
+    }
+
+    override func count(for breaker: CircuitBreaker) { countAll(for: breaker) }
 
     override func closeIdle() -> Bool {
         guard let oldest = idle.first?.takeUnretainedValue() else { return false }
@@ -87,10 +111,7 @@ final class H1Pool: BoundPool {
 
     override func drain() {
         super.drain()
-        while let connection = idle.popLast()?.takeUnretainedValue() {
-            connection.poolIndex = -1
-            connection.close()
-        }
+        while let connection = idle.last?.takeUnretainedValue() { connection.close() }
     }
 
     override func closeAll() {

@@ -9,9 +9,9 @@ final class H2Pool: BoundPool {
     static let maxMoves = 3
 
     /// Every live connection, in no order; keeps them alive.
-    private var all: [ObjectIdentifier: H2ClientConnection] = [:]
+    private(set) var all: [ObjectIdentifier: H2ClientConnection] = [:]
     /// Those with room for a request, the one to use next last; kept alive by `all`.
-    private var open: [Unmanaged<H2ClientConnection>] = []
+    private(set) var open: [Unmanaged<H2ClientConnection>] = []
     /// Requests that may wait for a connection that is being opened: as many as the last one took at once.
     private(set) var expectedStreams = H2ClientConnection.streamsBeforeSettings
     private var streams = Freelist<Unmanaged<H2ClientStream>>(limit: H2Pool.keptStreams)
@@ -24,6 +24,7 @@ final class H2Pool: BoundPool {
     override var idleCount: Int { all.values.count { $0.isIdle } }
 
     override func lease(for head: RequestHead, to holder: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
+        if isLimited { return leaseLimited(to: holder) }
         guard let stream = stream(for: holder) else { return nil }
         return stream._withUnsafeGuaranteedRef { Borrowed($0) }
     }
@@ -31,16 +32,27 @@ final class H2Pool: BoundPool {
     /// A stream on a connection with room; each is the caller's to use until it is given back by `recycle`.
     private func stream(for holder: Borrowed<MessageSink>) -> Unmanaged<H2ClientStream>? {
         guard let connection = open.last ?? openConnection() else { return nil }
+        return stream(for: holder, on: connection)
+    }
+
+    /// `permits`: those of the request.
+    func stream(
+        for holder: Borrowed<MessageSink>, on connection: Unmanaged<H2ClientConnection>,
+        _ permits: ConnectionPermits = []
+    ) -> Unmanaged<H2ClientStream> {
         // Its reference is nobody's while it is used; `recycle` finds it again.
         let stream = streams.take() ?? Unmanaged.passRetained(H2ClientStream())
         connection._withUnsafeGuaranteedRef { connection in
-            stream._withUnsafeGuaranteedRef { $0.lease(to: holder, on: connection) }
+            stream._withUnsafeGuaranteedRef {
+                $0.lease(to: holder, on: connection)
+                $0.permits = permits
+            }
             connection.enter(stream)
         }
         return stream
     }
 
-    private func openConnection() -> Unmanaged<H2ClientConnection>? {
+    func openConnection() -> Unmanaged<H2ClientConnection>? {
         guard let socket = openSocket() else { return nil }
         let connection = H2ClientConnection(
             pool: self, descriptor: socket.descriptor, transport: socket.transport,
@@ -52,6 +64,7 @@ final class H2Pool: BoundPool {
 
     /// Moves a request that no endpoint has looked at to another connection; `false` when there is none.
     func move(_ former: H2ClientStream, of holder: Borrowed<MessageSink>) -> Bool {
+        if isLimited, let breaker = endpoint.breaker { return moveLimited(former, of: holder, breaker) }
         guard former.moves < Self.maxMoves, let stream = stream(for: holder) else { return false }
         stream._withUnsafeGuaranteedRef { $0.take(over: former) }
         holder.leaseMoved(to: stream._withUnsafeGuaranteedRef { Borrowed($0) })
@@ -91,9 +104,28 @@ final class H2Pool: BoundPool {
     /// A connection has closed.
     func ended(_ connection: H2ClientConnection) {
         roomChanged(of: connection, hasRoom: false)
+        if connection.isCountedIdle { noteBusy(connection) }
         all[ObjectIdentifier(connection)] = nil
         socketClosed(isEmpty: all.isEmpty)
+        // Last: the place that has become free may be taken at once.
+        if !connection.permits.isEmpty { giveBack(.connection, of: &connection.permits) }
     }
+
+    /// A request has come to a connection.
+    func entered(_ connection: H2ClientConnection) {
+        if connection.isCountedIdle { noteBusy(connection) }
+    }
+
+    /// A request has left a connection, or the endpoint takes more of them than was known.
+    func left(_ connection: H2ClientConnection) {
+        if isLimited, let breaker = endpoint.breaker { leftLimited(connection, breaker) }
+    }
+
+    override func open(for waiting: PendingStream, _ breaker: CircuitBreaker) -> Bool {
+        openLimited(for: waiting, breaker)
+    }
+
+    override func count(for breaker: CircuitBreaker) { countAll(for: breaker) }
 
     override func closeIdle() -> Bool {
         guard let idle = all.values.first(where: { $0.isIdle }) else { return false }

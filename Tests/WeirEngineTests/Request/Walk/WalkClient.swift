@@ -1,0 +1,188 @@
+@testable import WeirEngine
+
+/// The client's side of one request, which holds the exchange to its rules.
+final class WalkClient: ServerStream {
+    let number: Int
+    private let walk: Walk
+    private let head: RequestHead
+    private let info: DownstreamInfo
+    private var sink: Borrowed<MessageSink>?
+
+    /// What it has sent.
+    private(set) var sentBytes = 0
+    private(set) var hasEnded: Bool
+    let asksForTunnel: Bool
+    private(set) var isPaused = false
+    private(set) var hasLeft = false
+
+    /// What it was answered; `source` is the try whose answer it is, -1 for one of Weir's own.
+    private(set) var status = 0
+    private(set) var source = -1
+    private(set) var receivedBytes = 0
+    private(set) var answerEnded = false
+    private(set) var wasReset = false
+    private(set) var isOver = false
+    /// Further tries so far.
+    var tries = 0
+    private var owesRoom = false
+
+    init(_ number: Int, _ walk: Walk, method: MethodToken, hasBody: Bool, asksForTunnel: Bool) {
+        self.number = number
+        self.walk = walk
+        self.asksForTunnel = asksForTunnel
+        hasEnded = !hasBody && !asksForTunnel
+        head = walk.worker.takeRequestHead()
+        guard let peer = SocketAddress(numericHost: "192.0.2.7", port: 1234) else { preconditionFailure("an address") }
+        info = DownstreamInfo(peer: peer, listener: 0, scheme: .https)
+        super.init()
+        fill(method)
+        head.framing = hasBody ? .chunked : .none
+        head.wantsUpgrade = asksForTunnel
+    }
+
+    private func fill(_ method: MethodToken) {
+        let slice = ByteSlice(Array("POST/walk.example.com".utf8), walk.worker.loop.pool)
+        let start = slice.bytes
+        head.backing = slice.share()
+        head.method = method
+        head.methodBytes = UnsafeRawBufferPointer(start: start, count: 4)
+        head.target = UnsafeMutableRawBufferPointer(start: start + 4, count: 1)
+        head.pathLength = 1
+        head.authority = UnsafeRawBufferPointer(start: start + 5, count: 16)
+        head.hostLength = 16
+        head.block.append(.other, "x-walk", number: UInt64(number))
+    }
+
+    /// The byte of a request's body at a place, so that what is lost, swapped or doubled shows.
+    func byte(at place: Int) -> UInt8 { UInt8(truncatingIfNeeded: place &* 31 &+ number) }
+
+    var hasTunnel: Bool { status == 101 }
+    var isDone: Bool { isOver || hasLeft }
+
+    // MARK: What the client does
+
+    func begin() {
+        let sink = walk.worker.beginExchange(on: Borrowed(self))
+        self.sink = sink
+        sink.receive(fromDownstream: .request(head, last: hasEnded))
+    }
+
+    func send(body count: Int) {
+        let bytes = (0..<count).map { byte(at: sentBytes + $0) }
+        sentBytes += count
+        sink?.receive(fromDownstream: .body(ByteSlice(bytes, walk.worker.loop.pool)))
+    }
+
+    func sendTrailers() {
+        let trailers = Trailers()
+        trailers.block.append(.other, "x-sum", number: UInt64(sentBytes))
+        sink?.receive(fromDownstream: .trailers(trailers))
+    }
+
+    func end() {
+        hasEnded = true
+        sink?.receive(fromDownstream: .end)
+    }
+
+    func leave(_ cause: ProxyError.Cause = .connectionClosed) {
+        guard let sink else { return }
+        hasLeft = true
+        self.sink = nil
+        sink.receive(fromDownstream: .reset(ProxyError(source: .downstream, cause: cause)))
+        release()
+    }
+
+    /// It takes more again, if somebody waits for that.
+    func makeRoom() {
+        guard owesRoom else { return }
+        owesRoom = false
+        sink?.downstreamHasRoom()
+    }
+
+    private func release() {
+        walk.worker.recycle(head)
+        walk.worker.loop.releaseLater(self)
+    }
+
+    // MARK: What it is told
+
+    override var downstream: DownstreamInfo { info }
+    override var requestHead: RequestHead { head }
+    override var sentHeadBytes: Int { status == 0 ? 0 : 100 }
+    override func pauseReading() { isPaused = true }
+    override func resumeReading() { isPaused = false }
+
+    override var isCongested: Bool {
+        rule(!isDone, "a client that is gone is asked for room")
+        guard walk.random.below(8) == 0 else { return false }
+        owesRoom = true
+        return true
+    }
+
+    override func send(_ event: consuming MessageEvent) {
+        rule(!isDone && !answerEnded && !wasReset, "an event behind the end of an answer")
+        switch consume event {
+        case .response(let head, let last):
+            receive(head, last: last)
+            if walk.errs(as: .answersTwice) { receive(head, last: last) }
+        case .body(let slice):
+            receive(slice.buffer.count, slice.buffer.first, slice.buffer.last)
+        case .trailers:
+            rule(status != 0, "trailers in front of a head")
+        case .end:
+            if walk.errs(as: .losesEnd) { return }
+            receiveEnd()
+            if walk.errs(as: .endsTwice) { receiveEnd() }
+            if walk.errs(as: .bodyBehindEnd) { receive(1, nil, nil) }
+        case .reset:
+            wasReset = true
+            walk.ledger.count(status == 0 ? "reset before an answer" : "cut")
+        case .request:
+            rule(false, "a client is sent a request")
+        }
+    }
+
+    private func receive(_ head: ResponseHead, last: Bool) {
+        rule(status == 0, "a head behind a head")
+        if head.isInformational {
+            rule(!last, "an interim head that ends the answer")
+            return walk.ledger.count("interim")
+        }
+        status = head.status
+        source = Int(String(decoding: head.block.value("x-try"), as: UTF8.self)) ?? -1
+        if source < 0 { walk.ledger.count("local \(status)") }
+        rule(status != 101 || asksForTunnel, "a tunnel nobody asked for")
+        if last { receiveEnd() }
+    }
+
+    private func receive(_ count: Int, _ first: UInt8?, _ last: UInt8?) {
+        rule(status != 0 && !answerEnded, "a body outside of an answer")
+        receivedBytes += count
+        guard source >= 0 else { return }
+        let expected = WalkUpstream.byte(of: source)
+        rule((first ?? expected) == expected && (last ?? expected) == expected, "bytes of another try's answer")
+    }
+
+    private func receiveEnd() {
+        rule(status != 0 && !answerEnded, "an end outside of an answer")
+        answerEnded = true
+        guard source >= 0 else { return }
+        walk.ledger.count(hasTunnel ? "tunnel's end" : "answered")
+        let sent = walk.upstream(source).answeredBytes
+        rule(receivedBytes == sent, "an answer of \(sent) bytes came as \(receivedBytes)")
+    }
+
+    override func exchangeEnded() {
+        rule(!isOver, "an exchange ended twice")
+        rule(!hasLeft, "a client that has left is told of the end")
+        rule(answerEnded || wasReset, "an exchange ended without an answer")
+        rule(!hasTunnel || wasReset || hasEnded, "a tunnel ended while its client was open")
+        isOver = true
+        sink = nil
+        release()
+    }
+
+    private func rule(_ holds: Bool, _ text: @autoclosure () -> String) {
+        walk.ledger.expect(holds, "client \(number): " + text())
+    }
+}

@@ -1,0 +1,141 @@
+import Glibc
+import Testing
+import WeirTestSupport
+
+@testable import WeirEngine
+
+/// The limits of `connectionPool` over HTTP/2, on one worker.
+@Suite struct SharedConnectionLimitTests {
+    private static let get = "GET /a HTTP/1.1\r\nHost: example.com\r\n\r\n"
+
+    private static func gateway(
+        _ origins: [Int], _ shared: ClusterShared, _ configure: (inout ClusterSpec) -> Void
+    ) throws -> SteppedGateway {
+        try SteppedGateway(origins: origins, shared: shared) {
+            $0.httpVersion = .http2
+            configure(&$0)
+        }
+    }
+
+    /// Answers a request only when the next one has come, or the flag is raised.
+    private static func hesitant(maxStreams: UInt32? = nil, _ goes: Flag) throws -> OriginServer {
+        try makeH2Origin { _, peer in
+            try peer.sendSettings(maxStreams: maxStreams)
+            while true {
+                let stream = try peer.request()
+                while !goes.isRaised { usleep(500) }
+                try peer.answer(stream)
+            }
+        }
+    }
+
+    private static func ask(_ gateway: SteppedGateway, _ count: Int) throws -> [TestClient] {
+        try (0..<count).map { _ in
+            let before = gateway.activeExchanges
+            let client = try gateway.client()
+            try client.socket.send(get)
+            try gateway.run(until: "the request is read") {
+                gateway.activeExchanges > before || client.socket.hasInput
+            }
+            return client
+        }
+    }
+
+    @Test func requestsForWhichTheConnectionsHaveNoRoomWait() throws {
+        let goes = Flag()
+        let origin = try Self.hesitant(maxStreams: 2, goes)
+        defer { origin.stop() }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([origin.port], shared) { $0.limits.connections = 1 }
+        var first = try Self.ask(gateway, 1)
+        try gateway.run(until: "it is connected") { shared.limits.pending.now == 0 }
+        first += try Self.ask(gateway, 4)
+        #expect(shared.limits.pending.now == 3 && shared.limits.requests.now == 2)
+        goes.raise()
+        for index in first.indices { #expect(try gateway.answer(&first[index]).status == 200) }
+        #expect(origin.acceptedConnections == 1)
+        #expect(shared.limits.pending.now == 0 && shared.limits.requests.now == 0)
+        #expect(shared.limits.connections.now == 1 && gateway.stats().idleUpstreamConnections == 1)
+    }
+
+    @Test func requestsThatWaitForAConnectionThatIsBeingOpenedAreCounted() throws {
+        let silent = try FullPort()
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([silent.port], shared) { $0.limits.pending = 2 }
+        var clients = try Self.ask(gateway, 3)
+        let answer = try gateway.answer(&clients[2])
+        #expect(answer.status == 503 && answer["x-envoy-overloaded"] == "true")
+        gateway.advance(milliseconds: 10_000)
+        for index in 0..<2 { #expect(try gateway.answer(&clients[index]).text.hasSuffix("connection timeout")) }
+        #expect(shared.limits.pending.now == 0 && shared.limits.requests.now == 0)
+        #expect(shared.limits.connections.now == 0)
+        withExtendedLifetime(silent) {}
+    }
+
+    @Test func requestsBeyondTheLimitAreRefused() throws {
+        let goes = Flag()
+        let origin = try Self.hesitant(goes)
+        defer { origin.stop() }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([origin.port], shared) { $0.limits.requests = 2 }
+        var clients = try Self.ask(gateway, 3)
+        #expect(try gateway.answer(&clients[2]).text.hasSuffix("overflow"))
+        goes.raise()
+        for index in 0..<2 { #expect(try gateway.answer(&clients[index]).status == 200) }
+        #expect(shared.limits.requests.now == 0 && shared.limits.overflows[.request] == 1)
+    }
+
+    @Test func aConnectionEndsForTheSakeOfOneToAnotherEndpoint() throws {
+        let goes = Flag()
+        goes.raise()
+        let origins = try (0..<2).map { _ in try Self.hesitant(goes) }
+        defer { for origin in origins { origin.stop() } }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway(origins.map(\.port), shared) { $0.limits.connections = 1 }
+        for _ in 0..<6 {
+            var client = try Self.ask(gateway, 1)
+            #expect(try gateway.answer(&client[0]).status == 200)
+            #expect(shared.limits.connections.now == 1 && gateway.stats().upstreamConnections == 1)
+        }
+        #expect(origins[0].acceptedConnections + origins[1].acceptedConnections == 6)
+    }
+
+    @Test func aBusyConnectionTakesNoMoreRequestsWhereOthersWaitTooLong() throws {
+        let goes = Flag()
+        let origins = try (0..<2).map { _ in try Self.hesitant(goes) }
+        defer { for origin in origins { origin.stop() } }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway(origins.map(\.port), shared) { $0.limits.connections = 1 }
+        // Round robin: the second waits, as the first keeps the connection there may be; the third would find room on it.
+        var clients = try Self.ask(gateway, 1)
+        try gateway.run(until: "it is connected") { shared.limits.pending.now == 0 }
+        clients += try Self.ask(gateway, 1)
+        gateway.advance(milliseconds: 60)
+        clients += try Self.ask(gateway, 1)
+        #expect(shared.limits.pending.now == 2)
+        goes.raise()
+        for index in clients.indices { #expect(try gateway.answer(&clients[index]).status == 200) }
+        #expect(shared.limits.pending.now == 0 && shared.limits.connections.now == 1)
+    }
+
+    @Test func aConnectionThatEndsGivesItsRequestsThatNobodyHasSeenToThoseWhoWait() throws {
+        let origin = try makeH2Origin { number, peer in
+            try peer.sendSettings()
+            let stream = try peer.request()
+            // Says that it has not looked at it, and goes.
+            if number == 1 { return try peer.sendGoAway(last: 0) }
+            try peer.answer(stream)
+            while true { try peer.answer(try peer.request()) }
+        }
+        defer { origin.stop() }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([origin.port], shared) {
+            $0.limits.connections = 1
+            $0.limits.requests = 1
+        }
+        var clients = try Self.ask(gateway, 1)
+        #expect(try gateway.answer(&clients[0]).status == 200)
+        #expect(origin.acceptedConnections == 2)
+        #expect(shared.limits.requests.now == 0 && shared.limits.connections.now == 1)
+    }
+}
