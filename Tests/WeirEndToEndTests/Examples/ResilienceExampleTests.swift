@@ -25,7 +25,7 @@ import WeirTestSupport
         let backends = try Backends(3)
         defer { bad.stop() }
         func server(_ ports: [Int]) throws -> RunningServer {
-            try Example.server("locality.yaml", ports: ports) { $0.binding.locality = "europe/north" }
+            try Example.server("locality.yaml", ports: ports, configure: { $0.binding.locality = "europe/north" })
         }
         let near = try server(backends.ports)
         #expect(try near.tally(20) == ["v1": 20])

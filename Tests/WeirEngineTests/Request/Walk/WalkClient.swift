@@ -5,7 +5,7 @@ final class WalkClient: ServerStream {
     let number: Int
     private let walk: Walk
     private let head: RequestHead
-    private let info: DownstreamInfo
+    private let info: UnsafePointer<DownstreamInfo>
     private var sink: Borrowed<MessageSink>?
 
     /// What it has sent.
@@ -33,12 +33,15 @@ final class WalkClient: ServerStream {
         hasEnded = !hasBody && !asksForTunnel
         head = walk.worker.takeRequestHead()
         guard let peer = SocketAddress(numericHost: "192.0.2.7", port: 1234) else { preconditionFailure("an address") }
-        info = DownstreamInfo(peer: peer, listener: 0, scheme: .https)
+        info = DownstreamInfo(peer: peer, listener: 0, scheme: .https).placed()
         super.init()
+        connectionInfo = info
         fill(method)
         head.framing = hasBody ? .chunked : .none
         head.wantsUpgrade = asksForTunnel
     }
+
+    deinit { info.deallocate() }
 
     private func fill(_ method: MethodToken) {
         let slice = ByteSlice(Array("POST/walk.example.com".utf8), walk.worker.loop.pool)
@@ -106,7 +109,6 @@ final class WalkClient: ServerStream {
 
     // MARK: What it is told
 
-    override var downstream: DownstreamInfo { info }
     override var requestHead: RequestHead { head }
     override var sentHeadBytes: Int { status == 0 ? 0 : 100 }
     override func pauseReading() { isPaused = true }
