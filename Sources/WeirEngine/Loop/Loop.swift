@@ -246,7 +246,7 @@ extension Loop {
         precondition(heldTime > 0, "a clock that runs by itself cannot be moved")
         let target = heldTime + UInt64(milliseconds) * 1_000_000
         while let source = earliestSource(until: target) {
-            heldTime = max(heldTime, source.deadline)
+            heldTime = max(heldTime, source.due)
             nowIsStale = true
             source.timerTickEarly()
         }
@@ -254,11 +254,11 @@ extension Loop {
         nowIsStale = true
     }
 
-    /// Timers that are waited for.
+    /// Timers that are armed, those that were cleared meanwhile among them.
     var timerCount: Int { timers.count }
 
     private func earliestSource(until target: UInt64) -> LoopSource? {
-        timers.sources.filter { $0.deadline > 0 && $0.deadline <= target }.min { $0.deadline < $1.deadline }
+        timers.sources.filter { $0.due <= target }.min { $0.due < $1.due }
     }
 }
 
@@ -283,6 +283,8 @@ class LoopSource {
     fileprivate private(set) var deadline: UInt64 = 0
     /// When the loop will call; 0 = not armed.
     private var armedFor: UInt64 = 0
+    /// When its timer next does something, if armed: calls it, or finds that there is nothing to do any more.
+    fileprivate var due: UInt64 { max(deadline, armedFor) }
 
     init(loop: Loop) { self.loop = loop }
 

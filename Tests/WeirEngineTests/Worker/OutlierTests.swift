@@ -85,38 +85,34 @@ import WeirTestSupport
     }
 
     @Test func anAnswerThatDoesNotComeInTimeCountsAsAnError() throws {
-        let slow = try SlowOrigin()
-        let gateway = try SteppedGateway(
-            origins: [slow.port], configure: Self.detecting(), routing: { $0.timeoutMilliseconds = 1_000 })
-        for _ in 0..<3 {
-            var client = try gateway.client()
-            try client.socket.send(Self.get)
-            try gateway.run(until: "it is sent") { gateway.activeExchanges == 1 }
-            gateway.advance(milliseconds: 1_001)
-            #expect(try gateway.answer(&client).status == 504)
-        }
-        #expect(gateway.health?.ejectedCount == 1)
+        try Self.expectSilenceCounts(after: 1_000) { $0.timeoutMilliseconds = 1_000 }
     }
 
     @Test func aTryThatTakesTooLongCountsAsAnError() throws {
-        let slow = try SlowOrigin()
-        let gateway = try SteppedGateway(
-            origins: [slow.port], configure: Self.detecting(),
-            routing: { route in
-                route.retry = .standard
-                route.retry.conditions = []
-                route.retry.tryTimeoutMilliseconds = 500
-            })
-        for _ in 0..<3 {
-            var client = try gateway.client()
-            try client.socket.send(Self.get)
-            try gateway.run(until: "an answer arrives") {
-                gateway.worker.loop.advance(milliseconds: 20)
-                return client.socket.hasInput
-            }
-            #expect(try client.response().status == 504)
+        try Self.expectSilenceCounts(after: 500) { route in
+            route.retry = .standard
+            route.retry.conditions = []
+            route.retry.tryTimeoutMilliseconds = 500
         }
-        #expect(gateway.health?.ejectedCount == 1)
+    }
+
+    /// Each of three requests that the endpoint does not answer for so long is one error.
+    private static func expectSilenceCounts(
+        after milliseconds: Int, routing: (inout RouteSpec) -> Void
+    ) throws {
+        let silent = try OriginServer { _, _ in true }
+        defer { silent.stop() }
+        let gateway = try SteppedGateway(origins: [silent.port], configure: detecting(), routing: routing)
+        for count in 1...3 {
+            var client = try gateway.client()
+            try client.socket.send(get)
+            try gateway.run(until: "the request arrives") { silent.requests.count == count }
+            gateway.advance(milliseconds: milliseconds - 1)
+            #expect(!client.socket.hasInput && gateway.health?.ejectedCount == 0)
+            gateway.advance(milliseconds: 1)
+            #expect(try gateway.answer(&client).status == 504)
+            #expect(gateway.health?.ejectedCount == (count < 3 ? 0 : 1))
+        }
     }
 
     @Test func everyTryCountsForTheEndpointThatFailedIt() throws {

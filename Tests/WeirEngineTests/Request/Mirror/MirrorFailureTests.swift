@@ -32,28 +32,6 @@ import WeirTestSupport
         #expect(gateway.counts.failed == 5 && origin.requests.count == 5)
     }
 
-    @Test func aMirrorsEndpointThatFailsIsTakenOut() throws {
-        let origin = try OriginServer(name: "origin")
-        let mirror = try OriginServer { _, socket in
-            try socket.send("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
-            return true
-        }
-        defer { stopAll(origin, mirror) }
-        let gateway = try MirrorGateway(
-            to: origin.port, mirrors: [mirror.port],
-            configure: { spec in
-                spec.outlier = OutlierSpec()
-                spec.outlier?.serverErrors = 3
-                spec.outlier?.mostEjectedPercent = 100
-            })
-        var client = try gateway.gateway.client()
-        for _ in 0..<5 {
-            #expect(try gateway.exchange(&client, Self.get).status == 200)
-            try gateway.settle()
-        }
-        #expect(mirror.requests.count == 3 && gateway.counts.failed == 2)
-    }
-
     @Test func aMirrorThatDoesNotExistIsCountedAndNothingElse() throws {
         let origin = try OriginServer(name: "origin")
         defer { origin.stop() }
@@ -199,33 +177,62 @@ import WeirTestSupport
         #expect(gateway.gateway.stats().upstreamConnections == 1)
     }
 
-    @Test func copiesTellOfTheirEndpointsHealth() throws {
-        let origin = try OriginServer(name: "origin")
-        let broken = try OriginServer { _, socket in
-            try socket.send("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")
-            return true
-        }
-        defer { stopAll(origin, broken) }
-        for (port, result) in [(broken.port, \MirrorCounts.answered), (try GatewayFixture.freePort(), \.failed)] {
-            let gateway = try MirrorGateway(
-                to: origin.port, mirrors: [port],
-                configure: {
-                    var outlier = OutlierSpec()
-                    outlier.serverErrors = 3
-                    outlier.mostEjectedPercent = 100
-                    $0.outlier = outlier
-                })
-            var client = try gateway.gateway.client()
-            for _ in 0..<3 {
-                #expect(try gateway.exchange(&client, Self.get).status == 200)
-                try gateway.settle()
+    /// What three copies meet, and what is counted of each.
+    enum Trouble: CaseIterable {
+        case error
+        case brokenError
+        case silence
+        case end
+        case refusal
+
+        var outcome: KeyPath<MirrorCounts, Int> {
+            switch self {
+            case .error: \.answered
+            case .silence: \.timedOut
+            default: \.failed
             }
-            let health = gateway.worker.currentCluster(1)?.takeUnretainedValue().plan.health
-            #expect(gateway.counts[keyPath: result] == 3 && health?.ejectedCount == 1)
-            // Nobody is left to get one; the request's own cluster has nothing to do with it.
-            #expect(try gateway.exchange(&client, Self.get).status == 200)
-            #expect(gateway.counts.failed == (result == \.failed ? 4 : 1) && gateway.counts.active == 0)
         }
+
+        /// Says the same to every copy.
+        func mirror() throws -> OriginServer {
+            try OriginServer { [self] _, socket in
+                let length = self == .error ? 0 : 10
+                if self == .error || self == .brokenError {
+                    try socket.send("HTTP/1.1 500 No\r\ncontent-length: \(length)\r\n\r\n")
+                }
+                return self == .error || self == .silence
+            }
+        }
+    }
+
+    @Test(arguments: Trouble.allCases)
+    func eachCopyTellsOfItsEndpointsHealthOnce(trouble: Trouble) throws {
+        let (origin, mirror) = (try OriginServer(name: "origin"), try trouble.mirror())
+        defer { stopAll(origin, mirror) }
+        let port = trouble == .refusal ? try GatewayFixture.freePort() : mirror.port
+        let gateway = try MirrorGateway(
+            to: origin.port, mirrors: [port],
+            configure: {
+                var outlier = OutlierSpec()
+                outlier.serverErrors = 3
+                outlier.mostEjectedPercent = 100
+                $0.outlier = outlier
+            })
+        var client = try gateway.gateway.client()
+        let health = gateway.worker.currentCluster(1)?.takeUnretainedValue().plan.health
+        for count in 1...3 {
+            #expect(try gateway.exchange(&client, Self.get).status == 200)
+            if trouble == .silence {
+                try gateway.gateway.run(until: "the copy arrives") { mirror.requests.count == count }
+                gateway.gateway.advance(milliseconds: MirrorLimits.answerMilliseconds)
+            }
+            try gateway.settle()
+            #expect(gateway.counts[keyPath: trouble.outcome] == count && health?.ejectedCount == (count < 3 ? 0 : 1))
+        }
+        // Nobody is left to get one; the request's own cluster has nothing to do with it.
+        let failed = gateway.counts.failed
+        #expect(try gateway.exchange(&client, Self.get).status == 200)
+        #expect(gateway.counts.failed == failed + 1 && gateway.counts.active == 0 && mirror.requests.count < 4)
     }
 
     // MARK: Limits

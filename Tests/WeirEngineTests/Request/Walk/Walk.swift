@@ -15,7 +15,7 @@ final class Walk {
         random = FastRandom(seed: seed)
         self.fault = fault
         worker = WalkWorker.make()
-        worker.leasing = { [unowned self] in lease(to: $0) }
+        worker.leasing = { [unowned self] in lease(for: $0, to: $1) }
         worker.adopt(snapshot())
         worker.loop.holdTime()
     }
@@ -23,10 +23,14 @@ final class Walk {
     /// Whether the exchange is made to err in this way now.
     func errs(as fault: WalkFault) -> Bool { self.fault == fault && random.below(4) == 0 }
 
-    func client(_ number: Int) -> WalkClient { clients[number] }
+    /// Whose request a try's head belongs to.
+    func client(of head: RequestHead) -> WalkClient {
+        clients[Int(String(decoding: head.block.value("x-walk"), as: UTF8.self)) ?? -1]
+    }
     func upstream(_ number: Int) -> WalkUpstream { upstreams[number] }
 
-    private func lease(to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
+    private func lease(for head: RequestHead, to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
+        client(of: head).tryBegan(head)
         guard random.below(10) != 0 else {
             ledger.count("no connection")
             return nil

@@ -22,8 +22,8 @@ final class WalkClient: ServerStream {
     private(set) var answerEnded = false
     private(set) var wasReset = false
     private(set) var isOver = false
-    /// Further tries so far.
-    var tries = 0
+    /// Tries so far, those among them for which there was no connection.
+    private(set) var tries = 0
     private var owesRoom = false
 
     init(_ number: Int, _ walk: Walk, method: MethodToken, hasBody: Bool, asksForTunnel: Bool) {
@@ -105,6 +105,13 @@ final class WalkClient: ServerStream {
     private func release() {
         walk.worker.recycle(head)
         walk.worker.loop.releaseLater(self)
+    }
+
+    /// Another try of its request looks for a connection, and says which one it is.
+    func tryBegan(_ head: RequestHead) {
+        tries += 1
+        let attempt = String(decoding: head.block.value("x-envoy-attempt-count"), as: UTF8.self)
+        rule(attempt == "\(tries)", "try \(tries) says that it is \(attempt)")
     }
 
     // MARK: What it is told

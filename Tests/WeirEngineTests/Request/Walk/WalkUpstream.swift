@@ -175,15 +175,12 @@ final class WalkUpstream: ClientStream {
     }
 
     private func receive(_ head: RequestHead, last: Bool) {
-        let client = walk.client(Int(String(decoding: head.block.value("x-walk"), as: UTF8.self)) ?? -1)
+        let client = walk.client(of: head)
         rule(self.client == nil, "a head behind a head")
         rule(client.status == 0 && !client.isDone, "a try for a client that has its answer, or is gone")
         rule(walk.upstreams.allSatisfy { $0.client !== client || $0.isFinished }, "a try beside another")
         self.client = client
         requestEnded = last
-        client.tries += 1
-        let attempt = String(decoding: head.block.value("x-envoy-attempt-count"), as: UTF8.self)
-        rule(attempt == "\(client.tries)", "try \(client.tries) says that it is \(attempt)")
         if client.tries > 1 { walk.ledger.count(client.tries == 2 ? "second try" : "later try") }
         if client.tries > 1, client.sentBytes > 0 { walk.ledger.count("body sent again") }
     }

@@ -3,7 +3,7 @@
 /// A worker whose endpoints are the walk's.
 final class WalkWorker: Worker {
     private let mail: Mailbox<WorkerMessage>
-    var leasing: (Borrowed<MessageSink>) -> Borrowed<ClientStream>? = { _ in nil }
+    var leasing: (RequestHead, Borrowed<MessageSink>) -> Borrowed<ClientStream>? = { _, _ in nil }
 
     private init(mail: Mailbox<WorkerMessage>) {
         self.mail = mail
@@ -47,6 +47,6 @@ private final class WalkPool: ConnectionPool {
     unowned var worker: WalkWorker?
 
     override func lease(for head: RequestHead, to sink: Borrowed<MessageSink>) -> Borrowed<ClientStream>? {
-        worker.flatMap { $0.leasing(sink) }
+        worker.flatMap { $0.leasing(head, sink) }
     }
 }
