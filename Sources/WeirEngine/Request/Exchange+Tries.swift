@@ -130,6 +130,7 @@ extension Exchange {
 
     func giveUpRepeating() {
         state.cannotRepeat()
-        tries.replay.drop(worker)
+        // What came early for a tunnel waits for that one, and not for another try.
+        if state.tunnel == .none { tries.replay.drop(worker) }
     }
 }

@@ -110,6 +110,24 @@ import Testing
         #expect(trailers == ["3 grpc-status: 0"])
     }
 
+    @Test(arguments: [[], [103], [103, 103]])
+    func whatComesTooEarlyForATunnelWaitsForIt(interim: [Int]) throws {
+        let worker = try MemoryWorker.serving(retry: .standard)
+        let connection = MemoryServerConnection(worker: worker)
+        let stream = connection.open(stream: 0, path: "/", hasBody: true) { $0.wantsUpgrade = true }
+        let upstream = try #require(worker.pools.first?.streams.first)
+        // It was under way before the client could hear that it has to wait.
+        _ = stream.data([1, 2])
+        for status in interim { upstream.answer(status: status) }
+        _ = stream.data([3])
+        #expect(upstream.received.isEmpty && worker.replayBytes == 3)
+        upstream.answer(status: 101)
+        _ = stream.data([4])
+        #expect(upstream.received == [1, 2, 3, 4] && worker.replayBytes == 0)
+        stream.clientReset()
+        #expect(worker.report().activeTunnels == 0)
+    }
+
     @Test func aResetOnEitherSideEndsTheOther() throws {
         let worker = try MemoryWorker.serving()
         let connection = MemoryServerConnection(worker: worker)

@@ -129,7 +129,7 @@ final class WalkClient: ServerStream {
     }
 
     override func send(_ event: consuming MessageEvent) {
-        rule(!isDone && !answerEnded && !wasReset, "an event behind the end of an answer")
+        rule(!isDone && !wasReset, "an event behind the end of an exchange")
         switch consume event {
         case .response(let head, let last):
             receive(head, last: last)
@@ -137,13 +137,15 @@ final class WalkClient: ServerStream {
         case .body(let slice):
             receive(slice.buffer.count, slice.buffer.first, slice.buffer.last)
         case .trailers:
-            rule(status != 0, "trailers in front of a head")
+            rule(status != 0 && !answerEnded, "trailers outside of an answer")
         case .end:
             if walk.errs(as: .losesEnd) { return }
             receiveEnd()
             if walk.errs(as: .endsTwice) { receiveEnd() }
             if walk.errs(as: .bodyBehindEnd) { receive(1, nil, nil) }
         case .reset:
+            // Whoever still speaks in a tunnel is told that nobody listens any more.
+            rule(!answerEnded || hasTunnel, "an answer cut behind its end")
             wasReset = true
             walk.ledger.count(status == 0 ? "reset before an answer" : "cut")
         case .request:
