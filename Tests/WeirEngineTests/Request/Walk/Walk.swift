@@ -2,6 +2,9 @@
 
 /// Requests, endpoints, timers and reloads in a random order, on a real worker whose peers are in memory.
 final class Walk {
+    /// Bytes of a request's body that come at once.
+    static let longestBody = 30_000
+
     let ledger = WalkLedger()
     let worker: WalkWorker
     var random: FastRandom
@@ -87,7 +90,7 @@ final class Walk {
         walks += 1
         ledger.began(walks)
         // Some bodies are longer than what is kept of one.
-        let longest = random.below(12) == 0 ? 30_000 : 40
+        let longest = random.below(12) == 0 ? Self.longestBody : 40
         for _ in 0..<steps { step(longest) }
         finish()
     }
