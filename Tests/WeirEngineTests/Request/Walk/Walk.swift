@@ -13,11 +13,14 @@ final class Walk {
     private(set) var upstreams: [WalkUpstream] = []
     private var generation: UInt64 = 1
     private var walks = 0
+    private let shared = ClusterShared(workers: 1)
 
     init(seed: UInt64, fault: WalkFault? = nil) {
         random = FastRandom(seed: seed)
         self.fault = fault
         worker = WalkWorker.make()
+        // The engine's own tosses are part of the walk.
+        worker.random = FastRandom(seed: seed)
         worker.leasing = { [unowned self] in lease(for: $0, to: $1) }
         worker.adopt(snapshot())
         worker.loop.holdTime()
@@ -59,6 +62,7 @@ final class Walk {
         spec.endpoints = (0..<pick([0, 1, 2, 3, 3, 3])).compactMap { index in
             EndpointTarget("192.0.2.\(10 + index)").map { ClusterSpec.Endpoint($0, port: 80) }
         }
+        spec.limits.retries = pick([0, 1, 2, .max])
         let hasCluster = random.below(12) != 0
         let origin = RouteOrigin(resource: "VirtualService default/walk", file: "walk", line: 1)
         var route = RouteSpec(
@@ -71,6 +75,11 @@ final class Walk {
         route.retry.tryTimeoutMilliseconds = pick([0, 20, 100, 700])
         route.retry.sparesUnsafe = random.below(4) == 0
         route.retry.backOffMilliseconds = pick([1, 25, 80])
+        let tenth = RequestShare(millionths: 100_000)
+        route.actions = RouteActions(
+            fault: FaultInjection(
+                delay: FaultInjection.Delay(milliseconds: pick([0, 5, 400]), share: tenth),
+                abort: random.below(3) == 0 ? FaultInjection.Abort(.status(418), share: tenth) : nil))
         return Snapshot(
             generation: generation,
             listeners: [
@@ -78,7 +87,7 @@ final class Walk {
                     port: 80, bind: nil,
                     hosts: [ListenerPlan.Host(pattern: "*", plan: VirtualHostPlan(routes: [route]))])
             ],
-            clusters: hasCluster ? [ClusterPlan(id: 0, spec: spec)] : [], clusterCapacity: 1)
+            clusters: hasCluster ? [ClusterPlan(id: 0, spec: spec, shared: shared)] : [], clusterCapacity: 1)
     }
 
     func pick<Element>(_ elements: [Element]) -> Element { elements[Int(random.below(UInt32(elements.count)))] }
@@ -118,7 +127,9 @@ final class Walk {
             hasBody: !asksForTunnel && random.below(2) == 0, asksForTunnel: asksForTunnel)
         ledger.stepped("open\(client.number)\(asksForTunnel ? "t" : client.hasEnded ? "" : "b")")
         clients.append(client)
+        let delays = worker.faults.delays
         client.begin()
+        if worker.faults.delays > delays { ledger.count("delayed") }
     }
 
     private func pass(_ milliseconds: Int) {
@@ -243,6 +254,8 @@ final class Walk {
         clients = []
         upstreams = []
         if random.below(16) == 0 { worker.loop.advance(milliseconds: 8_000_000) }
+        let retries = shared.limits.retries.now
+        ledger.expect(retries == 0, "\(retries) requests are being tried again where there is none")
         let active = worker.activeRequests
         ledger.expect(active == 0, "\(active) requests are counted at endpoints where there is none")
         ledger.expect(worker.replayBytes == 0, "\(worker.replayBytes) bytes are kept for a further try of nothing")
@@ -265,6 +278,9 @@ final class Walk {
             ledger.expect(!upstream.isPaused, "try \(upstream.number) waits for nothing")
         }
     }
+
+    /// How often there were too many further tries at a time.
+    var retriesRefused: Int { shared.limits.overflows[.retry] }
 
     /// Timers that are still armed when everything is long over.
     var timersLeft: Int {
