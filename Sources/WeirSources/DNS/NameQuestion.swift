@@ -59,7 +59,10 @@ struct NameQuestion {
     /// Doubling, between the half and the whole.
     static func pause(afterMisses misses: Int, spread: Double) -> Double {
         var pause = firstRetrySeconds
-        for _ in 1..<max(misses, 1) where pause < maxRetrySeconds { pause *= 2 }
+        for _ in 1..<max(misses, 1) {
+            guard pause < maxRetrySeconds else { break }
+            pause *= 2
+        }
         return min(pause, maxRetrySeconds) * (0.5 + spread / 2)
     }
 }
