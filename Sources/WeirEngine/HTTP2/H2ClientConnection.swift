@@ -359,6 +359,8 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
             }
         }
         guard state == .open else { return }
+        // Those who asked for it have left.
+        if isDraining, streams.isEmpty { return close() }
         schedule()
         pool.left(self)
     }

@@ -197,6 +197,50 @@ import WeirTestSupport
         #expect(gateway.stats().upstreamRetries == 0)
     }
 
+    @Test func aRequestThatMovesWithinAnEndpointThatHasLeftLeavesNoConnectionBehind() throws {
+        let leaves = Flag()
+        let origin = try makeH2Origin { number, peer in
+            try peer.sendSettings()
+            let stream = try peer.request()
+            if number == 1 {
+                while !leaves.isRaised { usleep(500) }
+                try peer.sendGoAway(last: 0)
+            } else {
+                try peer.answer(stream, "\(number)")
+            }
+            _ = try? peer.next(H2TestPeer.Frame.goAway)
+        }
+        defer { origin.stop() }
+        let gateway = try Self.gateway(origin)
+        var client = try gateway.client()
+        try client.socket.send(Self.get)
+        try gateway.run(until: "the request is under way") { gateway.activeExchanges == 1 }
+        try gateway.adopt(generation: 2, origins: []) { $0.httpVersion = .http2 }
+        leaves.raise()
+        #expect(try gateway.answer(&client).text == "2")
+        try gateway.run(until: "no connection is left") { gateway.stats().upstreamConnections == 0 }
+    }
+
+    @Test func aConnectionThatNobodyWantsAnyMoreWhenItOpensIsClosedIfItsEndpointHasLeft() throws {
+        let greets = Flag()
+        let origin = try makeH2Origin { _, peer in
+            while !greets.isRaised { usleep(500) }
+            try peer.sendSettings()
+            _ = try peer.next(H2TestPeer.Frame.goAway)
+        }
+        defer { origin.stop() }
+        let gateway = try Self.gateway(origin)
+        let client = try gateway.client()
+        try client.socket.send(Self.get)
+        try gateway.run(until: "the request waits") { gateway.activeExchanges == 1 }
+        try gateway.adopt(generation: 2, origins: []) { $0.httpVersion = .http2 }
+        client.socket.disconnect()
+        try gateway.run(until: "its client has left") { gateway.activeExchanges == 0 }
+        #expect(gateway.stats().upstreamConnections == 1)
+        greets.raise()
+        try gateway.run(until: "no connection is left") { gateway.stats().upstreamConnections == 0 }
+    }
+
     @Test func anEndpointThatTakesNothingAtAllIsGivenUpOn() throws {
         let origin = try makeH2Origin { _, peer in
             try peer.sendSettings()

@@ -92,6 +92,8 @@ extension H2Pool {
             case .close:
                 return connection.close()
             case .park:
+                // Opened for one who waited when this drained already: no request will come, and nobody would find it.
+                guard !isDraining else { return connection.close() }
                 connection.isCountedIdle = true
                 if !breaker.idleChanged(by: 1) { return connection.close() }
             }

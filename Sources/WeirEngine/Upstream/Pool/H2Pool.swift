@@ -118,7 +118,9 @@ final class H2Pool: BoundPool {
 
     /// A request has left a connection, or the endpoint takes more of them than was known.
     func left(_ connection: H2ClientConnection) {
-        if isLimited, let breaker = endpoint.breaker { leftLimited(connection, breaker) }
+        if isLimited, let breaker = endpoint.breaker { return leftLimited(connection, breaker) }
+        // Opened for one that was moved when this drained already.
+        if isDraining, connection.isIdle { connection.close() }
     }
 
     override func open(for waiting: PendingStream, _ breaker: CircuitBreaker) -> Bool {

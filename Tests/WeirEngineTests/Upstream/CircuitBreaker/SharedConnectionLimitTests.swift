@@ -138,4 +138,28 @@ import WeirTestSupport
         #expect(origin.acceptedConnections == 2)
         #expect(shared.limits.requests.now == 0 && shared.limits.connections.now == 1)
     }
+
+    @Test func anEndpointThatHasLeftKeepsNoConnectionBehindThoseWhoWaitedForIt() throws {
+        let goes = Flag()
+        let origin = try Self.hesitant(goes)
+        defer { origin.stop() }
+        let other = try Self.hesitant(goes)
+        defer { other.stop() }
+        let shared = ClusterShared(workers: 1)
+        let limit = { (spec: inout ClusterSpec) in
+            spec.httpVersion = .http2
+            spec.limits.connections = 1
+            spec.maxConcurrentStreams = 1
+        }
+        let gateway = try Self.gateway([origin.port], shared, limit)
+        var clients = try Self.ask(gateway, 2)
+        #expect(shared.limits.overflows[.connection] == 1)
+        try gateway.adopt(generation: 2, origins: [other.port], shared: shared, configure: limit)
+        goes.raise()
+        for index in clients.indices { #expect(try gateway.answer(&clients[index]).status == 200) }
+        try gateway.run(until: "its permit is free") { shared.limits.connections.now == 0 }
+        try clients[0].socket.send(Self.get)
+        #expect(try gateway.answer(&clients[0]).status == 200)
+        #expect(origin.acceptedConnections == 2 && other.acceptedConnections == 1)
+    }
 }
