@@ -192,6 +192,8 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
     ///
     /// The stream is not on the wire any more.
     private func fail(_ stream: H2ClientStream, _ error: ProxyError, canMove: Bool) {
+        // First: whoever waits for its place on the connection counts in its stead.
+        if !(canMove && isMovable(stream)) { stream.requestOver() }
         if stream.index >= 0 { leave(stream) }
         tell(stream, error, canMove: canMove)
         forget(stream)
@@ -209,7 +211,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
     }
 
     private func isMovable(_ stream: H2ClientStream) -> Bool {
-        stream.isWhole && !stream.answerBegun && stream.interimHeads == 0
+        stream.isWhole && !stream.answerBegun && stream.interimHeads == 0 && stream.moves < H2Pool.maxMoves
     }
 
     // MARK: From the connection

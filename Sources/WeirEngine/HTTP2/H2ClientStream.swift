@@ -27,7 +27,7 @@ final class H2ClientStream: ClientStream {
     /// The connection's count of flushes when the request was handed to it.
     var submittedAt: UInt64 = 0
     /// How often it was moved.
-    private(set) var moves = 0
+    var moves = 0
     var interimHeads = 0
     /// A final head has come, and the last byte behind it.
     var answerBegun = false
@@ -135,13 +135,14 @@ final class H2ClientStream: ClientStream {
     }
 
     /// The request counts no more, which has to be before anybody hears of its end: that may set off another.
-    private func requestOver() {
+    func requestOver() {
         if !permits.isEmpty { connection?.with { $0.giveBack([.request, .pending], of: &permits) } }
     }
 
     /// Hands what there is of the request to a stream that waits for a connection.
     func replay(into stream: PendingStream) {
         guard let head else { return }
+        stream.moves = moves + 1
         stream.send(.request(head, last: !hasBody))
         while let slice = takeBack() { stream.send(.body(slice)) }
         if let trailers { stream.send(.trailers(trailers)) }
@@ -176,6 +177,9 @@ final class H2ClientStream: ClientStream {
         wasCongested = true
         return true
     }
+
+    /// The sink was told to wait already.
+    func noteCongestion() { wasCongested = true }
 
     override func pauseReading() {
         isPaused = true

@@ -24,6 +24,8 @@ final class PendingStream: ClientStream {
     private var hasEnd = false
     private var wasCongested = false
     private var isPaused = false
+    /// How often the request was moved from a connection that could not carry it.
+    var moves = 0
 
     init(_ pool: BoundPool, _ breaker: CircuitBreaker, sink: Borrowed<MessageSink>) {
         self.pool = pool
@@ -44,11 +46,28 @@ final class PendingStream: ClientStream {
         self.sink = nil
         sink.leaseMoved(to: stream)
         stream.send(.request(head, last: isLast))
+        passBody(to: stream)
+        if wasCongested, !stream.isCongested { sink.upstreamHasRoom() }
+    }
+
+    /// As above, for a stream that keeps a body until it has the head.
+    func move(to stream: H2ClientStream) {
+        guard let sink, let head else { return }
+        self.sink = nil
+        stream.moves = moves
+        let taken = Borrowed<ClientStream>(stream)
+        sink.leaseMoved(to: taken)
+        passBody(to: taken)
+        if wasCongested { stream.noteCongestion() }
+        // Last: a connection that does not take it ends the stream at once, or moves the request on.
+        taken.send(.request(head, last: isLast))
+    }
+
+    private func passBody(to stream: Borrowed<ClientStream>) {
         while let slice = held.popFirst() { stream.send(.body(slice)) }
         if let trailers { stream.send(.trailers(trailers)) }
         if hasEnd { stream.send(.end) }
         if isPaused { stream.pauseReading() }
-        if wasCongested, !stream.isCongested { sink.upstreamHasRoom() }
     }
 
     /// There will be no connection; the stream is in no queue any more.

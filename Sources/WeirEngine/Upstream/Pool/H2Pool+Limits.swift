@@ -78,7 +78,7 @@ extension H2Pool {
         if isReady { breaker.pendingOver() }
         let permits: ConnectionPermits = isReady ? .request : [.request, .pending]
         stream(for: holder, on: Unmanaged.passUnretained(connection), permits)._withUnsafeGuaranteedRef {
-            waiting.move(to: Borrowed($0))
+            waiting.move(to: $0)
         }
     }
 
@@ -109,7 +109,6 @@ extension H2Pool {
     func moveLimited(
         _ former: H2ClientStream, of holder: Borrowed<MessageSink>, _ breaker: CircuitBreaker
     ) -> Bool {
-        guard former.moves < Self.maxMoves else { return false }
         if !open.isEmpty || breaker.admitConnection() {
             guard let connection = open.last ?? openPermitted(breaker) else { return false }
             let stream = stream(for: holder, on: connection, former.permits.intersection(.request))

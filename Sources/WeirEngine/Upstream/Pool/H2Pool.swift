@@ -65,7 +65,7 @@ final class H2Pool: BoundPool {
     /// Moves a request that no endpoint has looked at to another connection; `false` when there is none.
     func move(_ former: H2ClientStream, of holder: Borrowed<MessageSink>) -> Bool {
         if isLimited, let breaker = endpoint.breaker { return moveLimited(former, of: holder, breaker) }
-        guard former.moves < Self.maxMoves, let stream = stream(for: holder) else { return false }
+        guard let stream = stream(for: holder) else { return false }
         stream._withUnsafeGuaranteedRef { $0.take(over: former) }
         holder.leaseMoved(to: stream._withUnsafeGuaranteedRef { Borrowed($0) })
         return true

@@ -162,4 +162,83 @@ import WeirTestSupport
         #expect(try gateway.answer(&clients[0]).status == 200)
         #expect(origin.acceptedConnections == 2 && other.acceptedConnections == 1)
     }
+
+    @Test func aRequestThatNoConnectionTakesIsGivenUpOnThoughItHasToWaitForEach() throws {
+        let origin = try makeH2Origin { _, peer in
+            try peer.sendSettings()
+            _ = try peer.request()
+            try peer.sendGoAway(last: 0)
+        }
+        defer { origin.stop() }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([origin.port], shared) { $0.limits.connections = 1 }
+        var clients = try Self.ask(gateway, 1)
+        #expect(try gateway.answer(&clients[0]).status == 503)
+        #expect(origin.acceptedConnections == H2Pool.maxMoves + 1)
+        #expect(shared.limits.requests.now == 0 && shared.limits.pending.now == 0)
+        try gateway.run(until: "its permit is free") { shared.limits.connections.now == 0 }
+    }
+
+    @Test func aRequestThatFailsMakesRoomForTheNextWithinTheLimitOfRequests() throws {
+        let goes = Flag()
+        let origin = try makeH2Origin { _, peer in
+            try peer.sendSettings()
+            let stream = try peer.request()
+            while !goes.isRaised { usleep(500) }
+            try peer.sendReset(stream, .internalError)
+            try peer.answer(try peer.request())
+            _ = try peer.next(H2TestPeer.Frame.goAway)
+        }
+        defer { origin.stop() }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([origin.port], shared) {
+            $0.limits.connections = 1
+            $0.limits.requests = 1
+            $0.maxConcurrentStreams = 1
+        }
+        var clients = try Self.ask(gateway, 2)
+        goes.raise()
+        #expect(try gateway.answer(&clients[0]).text.hasSuffix("remote reset"))
+        #expect(try gateway.answer(&clients[1]).status == 200)
+        #expect(shared.limits.overflows[.request] == 0 && shared.limits.requests.now == 0)
+    }
+
+    @Test func theBodyOfARequestThatWaitsIsKeptUpToABoundAndSentOn() throws {
+        let goes = Flag()
+        let origin = try makeH2Origin { _, peer in
+            // Windows of 1 MiB for each stream and for all.
+            try peer.send(H2TestPeer.Frame(type: H2TestPeer.Frame.settings, payload: [0, 4, 0, 16, 0, 0]))
+            try peer.send(H2TestPeer.Frame(type: 8, payload: [0, 16, 0, 0]))
+            let first = try peer.request()
+            while !goes.isRaised { usleep(500) }
+            try peer.answer(first)
+            let second = try peer.request()
+            var count = 0
+            while true {
+                let frame = try peer.next(H2TestPeer.Frame.data)
+                count += frame.payload.count
+                if frame.isLast { break }
+            }
+            try peer.answer(second, "\(count)")
+            _ = try peer.next(H2TestPeer.Frame.goAway)
+        }
+        defer { origin.stop() }
+        let gateway = try Self.gateway([origin.port], ClusterShared(workers: 1)) {
+            $0.limits.connections = 1
+            $0.maxConcurrentStreams = 1
+        }
+        var first = try Self.ask(gateway, 1)
+        var second = try gateway.client()
+        let body = [UInt8](repeating: UInt8(ascii: "x"), count: 800_000)
+        let socket = second.socket
+        try socket.send("POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: \(body.count)\r\n\r\n")
+        let crew = TestCrew(1) { _ in try socket.send(body) }
+        try gateway.run(until: "the client has to wait") {
+            gateway.worker.loop.pool.inUse * BufferPool.chunkBytes >= PendingStream.highMarkBytes
+        }
+        goes.raise()
+        #expect(try gateway.answer(&first[0]).status == 200)
+        #expect(try gateway.answer(&second).text == "\(body.count)")
+        try crew.join()
+    }
 }
