@@ -35,6 +35,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
     var permits: ConnectionPermits = []
     var isCountedIdle = false
     private(set) var requestCount = 0
+    private(set) var yielding = YieldingTurn()
     /// Monotonic nanoseconds from which it takes no further request; 0 = never.
     private var expiresAt: UInt64 = 0
 
@@ -69,7 +70,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
 
     /// Whether one request more may come.
     var hasRoom: Bool {
-        guard !isDraining, state != .closed, !(pool.isLimited && isWornOut) else { return false }
+        guard !isDraining, !yielding.isOn, state != .closed, !(pool.isLimited && isWornOut) else { return false }
         let most = pool.endpoint.http2.maxConcurrentStreams
         return streams.count < min(most, state == .open ? peerMaxStreams : pool.expectedStreams)
     }
@@ -81,8 +82,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
 
     /// Requests go out on it: it is connected, and the peer has spoken.
     var isReady: Bool { state == .open }
-    /// Takes no further requests, and has not closed yet.
-    var isLeaving: Bool { isDraining && state != .closed }
+    var streamCount: Int { streams.count }
 
     /// Has its requests count from now on; returns how many they are.
     func countRequests() -> Int {
@@ -115,6 +115,14 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         isDraining = true
         roomChanged()
         if streams.isEmpty, state == .open { close() }
+    }
+
+    /// Takes no requests for a while, for the sake of others: closes if it becomes empty.
+    func yield() {
+        guard !streams.isEmpty else { return close() }
+        yielding.begin(loop.now)
+        roomChanged()
+        schedule()
     }
 
     /// Closes at once; nobody is told.
@@ -171,7 +179,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         }
         roomChanged()
         guard streams.isEmpty, state == .open else { return pool.left(self) }
-        if isDraining || pool.isLimited && isWornOut { return close() }
+        if isDraining || yielding.isOn || pool.isLimited && isWornOut { return close() }
         idleSince = loop.now
         schedule()
         pool.left(self)
@@ -294,6 +302,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         }
         let idle = pool.idleMilliseconds
         if expiresAt != 0 { moment = min(moment, expiresAt) }
+        if yielding.isOn { moment = min(moment, yielding.end) }
         if streams.isEmpty, idle > 0 { moment = min(moment, idleSince + UInt64(idle) * 1_000_000) }
         if moment == .max { connection.clearDeadline() } else { connection.setDeadline(moment) }
     }
@@ -310,6 +319,12 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
             // Once: what it carries may take longer.
             expiresAt = 0
             drain()
+            guard state == .open else { return }
+        }
+        if yielding.isOn, now >= yielding.end {
+            yielding.giveUp(now)
+            roomChanged()
+            pool.left(self)
             guard state == .open else { return }
         }
         if pingAt != 0, now >= pingAt {

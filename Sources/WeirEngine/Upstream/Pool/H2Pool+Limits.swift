@@ -40,9 +40,14 @@ extension H2Pool {
     }
 
     /// Lets a connection end where others have waited for one for too long: it could serve requests for ever.
+    ///
+    /// One at a time; of those that have not been left alone for long enough, none.
     private func yieldIfWanted(_ breaker: CircuitBreaker) {
-        guard breaker.wantsEnd(of: self), !all.values.contains(where: { $0.isLeaving }) else { return }
-        open.last?.takeUnretainedValue().drain()
+        guard breaker.wantsEnd(of: self), !all.values.contains(where: { $0.yielding.isOn }) else { return }
+        let now = host.loop.now
+        let others = open.lazy.map { $0.takeUnretainedValue() }.filter { $0.isReady && now >= $0.yielding.nextFrom }
+        // Each in its turn, that first which is likely to be empty first.
+        others.min { ($0.yielding.nextFrom, $0.streamCount) < ($1.yielding.nextFrom, $1.streamCount) }?.yield()
     }
 
     // MARK: Those who wait
@@ -63,7 +68,11 @@ extension H2Pool {
     }
 
     private func serveWaiting(on connection: H2ClientConnection, _ breaker: CircuitBreaker) {
-        while connection.hasRoom, let first = waiting.first?.takeUnretainedValue(), !breaker.wantsEnd(of: self) {
+        while connection.hasRoom, !waiting.isEmpty {
+            // One that carries nothing can close at once; see `CircuitBreaker.next`.
+            if connection.isIdle, breaker.wantsEnd(of: self) { return }
+            yieldIfWanted(breaker)
+            guard connection.hasRoom, let first = waiting.first?.takeUnretainedValue() else { return }
             serve(first, on: connection, breaker)
         }
     }

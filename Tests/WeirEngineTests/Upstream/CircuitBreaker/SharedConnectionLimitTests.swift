@@ -241,4 +241,55 @@ import WeirTestSupport
         #expect(try gateway.answer(&second).text == "\(body.count)")
         try crew.join()
     }
+
+    @Test func aConnectionThatALongRequestKeepsFromClosingGoesOnWithItsOwn() throws {
+        let goes = Flag()
+        let isFirst = Guarded(true)
+        let origins = try (0..<2).map { _ in
+            try makeH2Origin { _, peer in
+                try peer.sendSettings()
+                let isHeld = isFirst.withLock { isFirst in
+                    defer { isFirst = false }
+                    return isFirst
+                }
+                let stream = try peer.request()
+                if isHeld {
+                    for _ in 0..<4 { try peer.answer(try peer.request()) }
+                    while !goes.isRaised { usleep(500) }
+                }
+                try peer.answer(stream)
+                while true { try peer.answer(try peer.request()) }
+            }
+        }
+        defer { for origin in origins { origin.stop() } }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway(origins.map(\.port), shared) { $0.limits.connections = 1 }
+        // Round robin: every other request is for the endpoint that the one connection leads to; those between wait.
+        var clients = try Self.ask(gateway, 1)
+        try gateway.run(until: "it is connected") { shared.limits.pending.now == 0 }
+        clients += try Self.ask(gateway, 1)
+        gateway.advance(milliseconds: 60)
+        for rest in [1_000, 2_000] {
+            // It gives way, for a second.
+            clients += try Self.ask(gateway, 1)
+            let waiting = shared.limits.pending.now
+            gateway.advance(milliseconds: 990)
+            #expect(shared.limits.pending.now == waiting)
+            gateway.advance(milliseconds: 20)
+            #expect(try gateway.answer(&clients[clients.count - 1]).status == 200)
+            // Then it is left alone.
+            gateway.advance(milliseconds: rest - 30)
+            clients += try Self.ask(gateway, 2)
+            #expect(try gateway.answer(&clients[clients.count - 1]).status == 200)
+            gateway.advance(milliseconds: 30)
+            clients += try Self.ask(gateway, 1)
+        }
+        clients += try Self.ask(gateway, 1)
+        #expect(shared.limits.pending.now == 6 && shared.limits.connections.now == 1)
+        goes.raise()
+        for index in [0, 1, 3, 5, 7, 9, 10] {
+            #expect(try gateway.answer(&clients[index]).status == 200)
+        }
+        #expect(shared.limits.pending.now == 0 && shared.limits.connections.now == 1)
+    }
 }
