@@ -30,13 +30,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of route (`one`, `hosts`, `headers`, `prefixes`, `regexes`), so many times."""
+    """One kind of route (`one`, `resilience`, `hosts`, `headers`, `prefixes`, `regexes`), so many times."""
 
     kind: str
     size: int = 1
 
     def __str__(self):
-        return self.kind if self.kind == "one" else f"{self.kind}-{self.size}"
+        return self.kind if self.size == 1 else f"{self.kind}-{self.size}"
 
     def targets(self):
         """A request for each route, in the order of the routes."""
@@ -65,3 +65,5 @@ class Table:
 
 
 ONE = Table("one")
+# One route as well, with retries, timeouts and outlier detection.
+RESILIENCE = Table("resilience")

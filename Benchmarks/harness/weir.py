@@ -3,7 +3,7 @@ import base64
 
 from harness import programs
 from harness.protocols import PLAIN
-from harness.routing import TENANT_HEADER
+from harness.routing import RESILIENCE, TENANT_HEADER
 
 DROPPED_METRIC = "weir_access_log_dropped_total"
 REQUESTS_METRIC = "istio_requests_total"
@@ -63,6 +63,45 @@ ROUTE = """\
     route:
     - destination: {{host: origin.example.com, port: {{number: 80}}}}
 """
+RESILIENT = """\
+    timeout: 10s
+    retries: {attempts: 3, perTryTimeout: 2s, retryOn: "5xx,reset,connect-failure,refused-stream"}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: origin
+spec:
+  host: origin.example.com
+  trafficPolicy:
+    outlierDetection: {consecutive5xxErrors: 5, consecutiveGatewayErrors: 5, interval: 1s, baseEjectionTime: 5s}
+"""
+MIRRORED_ROUTE = """\
+  - match:
+    - uri: {prefix: /mirrored/}
+    route:
+    - destination: {host: origin.example.com, port: {number: 80}}
+    mirrors:
+    - destination: {host: shadow.example.com, port: {number: 80}}
+  - route:
+    - destination: {host: origin.example.com, port: {number: 80}}
+"""
+SHADOW = """\
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: shadow
+spec:
+  hosts: [shadow.example.com]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports:
+  - {{number: 80, name: http, protocol: HTTP}}
+  endpoints:
+  - address: 127.0.0.1
+    ports: {{http: {port}}}
+"""
 WEIGHTED_ROUTE = """\
   - route:
     - destination: {{host: origin.example.com, port: {{number: 80}}}}
@@ -77,6 +116,12 @@ def weighted(weight, listen, backend):
     return "".join([gateway_and_origin(listen, backend),
                     VIRTUAL_SERVICE.format(name="everything", host="*"),
                     WEIGHTED_ROUTE.format(weight=weight, rest=100 - weight)])
+
+
+def mirrored(listen, backend, shadow):
+    """The YAML of two routes to one origin; the one of paths below /mirrored/ copies all requests to a second origin."""
+    return "".join([gateway_and_origin(listen, backend), SHADOW.format(port=shadow),
+                    VIRTUAL_SERVICE.format(name="everything", host="*"), MIRRORED_ROUTE])
 
 
 def gateway_and_origin(listen, backend, protocols=PLAIN, certificate=None):
@@ -106,6 +151,8 @@ def configuration(table, listen, backend, protocols=PLAIN, certificate=None):
                  "prefixes": f"uri: {{prefix: {table.prefix(number)}}}",
                  "regexes": f"uri: {{regex: '{table.regex(number)}'}}"}.get(table.kind, "uri: {prefix: /}")
         parts.append(ROUTE.format(match=match))
+    if table == RESILIENCE:
+        parts.append(RESILIENT)
     return "".join(parts)
 
 

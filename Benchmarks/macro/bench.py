@@ -36,10 +36,10 @@ import targets  # noqa: E402
 from harness import programs, weir  # noqa: E402
 from harness.command_line import Parser, names_in  # noqa: E402
 from proxies import PEERS  # noqa: E402
-from rows import ROWS, HandshakeRow, IdleRow, LoadRow, ReloadRow  # noqa: E402
+from rows import ROWS, HandshakeRow, IdleRow, LoadRow, MirrorRow, ReloadRow  # noqa: E402
 
 DESCRIPTORS = 8192
-MEASURES = {LoadRow: measure.load_row, ReloadRow: special.reload_row, IdleRow: special.idle_row,
+MEASURES = {LoadRow: measure.load_row, ReloadRow: special.reload_row, MirrorRow: special.mirror_row, IdleRow: special.idle_row,
             HandshakeRow: handshakes.handshake_row}
 LOGGING = {
     "usual": "The first row measures each proxy with and without; in the others Weir has everything on and the other "

@@ -34,7 +34,8 @@ class Outcome:
 class Load:
     """Requests to make over so many connections, which stay open meanwhile, so many streams each.
 
-    wrk sends `requests` (bytes each) in turn; h2load sends `request` again and again, in any protocol.
+    wrk sends `requests` (bytes each) in turn; h2load sends `request` again and again, in any protocol, and where there is
+    a `rate` so many times a second on each connection.
     """
 
     requests: tuple
@@ -43,6 +44,7 @@ class Load:
     streams: int = 1
     request: Request = Request()
     protocols: Protocols = PLAIN
+    rate: int = 0
 
     def run(self, port, seconds, core, directory):
         """Makes the load on a loopback port from one core, for about so long."""
@@ -69,12 +71,13 @@ def wrk(load, port, seconds, core, directory):
 
 def h2load(load, port, seconds, core, directory):
     """h2load makes a number of requests instead of lasting a time, so every count can be held against it exactly."""
-    log, body, count = directory / "h2load.log", directory / "body", seconds * H2LOAD_REQUESTS_PER_SECOND
+    log, body = directory / "h2load.log", directory / "body"
+    count = seconds * (load.rate * load.connections or H2LOAD_REQUESTS_PER_SECOND)
     log.unlink(missing_ok=True)  # h2load appends
     body.write_bytes(load.request.body)
     output = finished(
         ["h2load", "-t1", f"-c{load.connections}", f"-m{load.streams}", f"-n{count}", f"--log-file={log}",
-         *([] if load.protocols.http2 else ["--h1"]), f"--tls13-ciphers={CIPHER}", f"--groups={GROUP}",
+         *([f"--rps={load.rate}"] if load.rate else []), *([] if load.protocols.http2 else ["--h1"]), f"--tls13-ciphers={CIPHER}", f"--groups={GROUP}",
          *(f"--header={name}: {value}" for name, value in load.request.headers),
          *([f"--data={body}"] if load.request.body else []), f"--connect-to=127.0.0.1:{port}",
          f"{load.protocols.scheme}://{programs.BENCH_HOST}{load.request.path}"], seconds + 60, core)

@@ -162,7 +162,10 @@ def interleaved(count, measured, sample):
 
 def load_row(run, row):
     """Measures all proxies of one row of load."""
-    proxies = run.start(row.settings(run.options), row.name)
+    settings = row.settings(run.options)
+    if not settings:
+        return None
+    proxies = run.start(settings, row.name)
     try:
         if not proxies.running:
             raise programs.Broken("there is nothing to measure")

@@ -76,6 +76,9 @@ def row_text(row):
     if "changes" in row:
         parts.append(f"The configuration was changed {row['changes']:,} times and taken into use {row['published']:,} "
                      "times. Percentiles of the two lines compare; their CPU does not, since compiling is in it.")
+    if "copies" in row:
+        parts.append(f"{row['copies']:,} copies arrived, one of each request that was to be copied. CPU is that of the "
+                     "whole process: a copied request is sent twice.")
     return "\n\n".join(parts)
 
 

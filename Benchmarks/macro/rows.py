@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from harness import weir
 from harness.curl import Request
 from harness.protocols import PLAIN, Protocols
-from harness.routing import ONE, Table, Target
+from harness.routing import ONE, RESILIENCE, Table, Target
 
 from clients import Load
 from proxies import Setting
@@ -25,11 +25,13 @@ class LoadRow:
     table: Table = ONE
     target: Target = Target()
     main: bool = False
+    only_weir: bool = False
 
     def settings(self, options):
         """The proxies of this row. Only the main row measures each both with and without log by default."""
         chosen = [Setting(peer, self.table, logged, protocols=self.load.protocols)
-                  for peer in options.peers for logged in self.logs(peer, options)]
+                  for peer in options.peers if peer == "weir" or not self.only_weir
+                  for logged in self.logs(peer, options)]
         # What a table costs is Weir with it over Weir with one route that takes all the same requests.
         partners = [Setting("weir", ONE, one.logged, "one route") for one in chosen
                     if one.peer == "weir" and self.table != ONE]
@@ -51,6 +53,15 @@ class LoadRow:
 @dataclass(frozen=True)
 class ReloadRow:
     """Weir under load while its configuration is replaced again and again, and the same without."""
+
+    name: str
+    about: str
+    load: Load
+
+
+@dataclass(frozen=True)
+class MirrorRow:
+    """Weir at a fixed rate with all requests copied to a second origin, and without."""
 
     name: str
     about: str
@@ -98,6 +109,8 @@ ROWS = [
     LoadRow("post", "POST, 1 KB body, 64 connections", Load((Target().bytes("POST", POST_BODY),), 64)),
     LoadRow("single", "GET, 128-byte body, 1 connection", Load(SMALL, 1)),
     LoadRow("thousand", "GET, 128-byte body, 1,000 connections", Load(SMALL, 1_000)),
+    LoadRow("resilience", "`small` on a route with timeouts and retries, outlier detection at its destination",
+            Load(SMALL, 64), RESILIENCE, only_weir=True),
     rotating("hosts", 10_000, "10,000 hosts"),
     rotating("headers", 1_000, "1,000 header routes"),
     rotating("prefixes", 1_000, "1,000 prefixes"),
@@ -115,6 +128,8 @@ ROWS = [
     HandshakeRow("handshakes-rsa", "full TLS handshakes, RSA 2048", Protocols("rsa")),
     HandshakeRow("resumed", "resumed TLS handshakes", Protocols("ecdsa"), resumed=True),
     ReloadRow("reload", "GET, 128-byte body, 64 connections, a weight changed every 100 ms", Load(SMALL, 64)),
+    MirrorRow("mirrored", "GET, 128-byte body, 2,000 a second over 20 connections, all of them copied to a second origin",
+              Load((), 20, "h2load", rate=100)),
     IdleRow("idle", "2,000 idle connections", 2_000),
     IdleRow("idle-tls", "2,000 idle TLS connections, HTTP/1.1", 2_000, Protocols("ecdsa")),
 ]

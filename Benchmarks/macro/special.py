@@ -1,10 +1,12 @@
-"""The rows that are no plain load: reloads under load, and idle connections."""
+"""The rows that are no plain load: reloads under load, copied requests, and idle connections."""
+import dataclasses
 import itertools
 import ssl
 import threading
 import time
 
 from harness import lockstep, programs, weir
+from harness.curl import Request
 from harness.routing import Target
 
 import report
@@ -15,6 +17,8 @@ RELOAD_SECONDS = 0.1
 WEIGHTS = (30, 70)
 SETTLE_SECONDS = 1.0
 STEADY, RELOADING = "weir", "weir, reloading"
+AGAIN, MIRRORING = "weir, again", "weir, mirroring"
+PUBLISH_SECONDS = 10.0
 
 
 class Reloads:
@@ -35,10 +39,8 @@ class Reloads:
             self.count += 1
 
     def write(self, weight):
-        """One change of a weight. The new file is made outside of the watched directory."""
-        new = self.instance.file.parent.parent / "new.yaml"
-        new.write_text(weir.weighted(weight, self.instance.port, self.instance.backend_port))
-        new.rename(self.instance.file)
+        """One change of a weight."""
+        replace(self.instance, weir.weighted(weight, self.instance.port, self.instance.backend_port))
 
     def __enter__(self):
         self.thread.start()
@@ -49,8 +51,15 @@ class Reloads:
         self.thread.join()
 
 
-class Reloaded:
-    """The one running Weir, measured under either of two names."""
+def replace(instance, text):
+    """Gives a running Weir another configuration, made outside of the watched directory."""
+    new = instance.file.parent.parent / "new.yaml"
+    new.write_text(text)
+    new.rename(instance.file)
+
+
+class Alias:
+    """The one running Weir, measured under several names."""
 
     def __init__(self, proxy, name):
         self.proxy, self.name = proxy, name
@@ -77,7 +86,7 @@ def reload_row(run, row):
             return result
 
         published_before = published(proxy.program)
-        rounds = list(interleaved(run.options.rounds, [Reloaded(proxy, STEADY), Reloaded(proxy, RELOADING)], sample))
+        rounds = list(interleaved(run.options.rounds, [Alias(proxy, STEADY), Alias(proxy, RELOADING)], sample))
         seen = published(proxy.program) - published_before
         if seen < sum(changes) * 0.9:
             run.problems.append(f"of {sum(changes)} changes of the configuration Weir published {seen}")
@@ -85,6 +94,47 @@ def reload_row(run, row):
                 "books": close_books(run, books, proxies.running),
                 "summary": report.summarize(rounds, [STEADY, RELOADING])}
     finally:
+        proxies.stop()
+
+
+def mirror_row(run, row):
+    """Measures Weir with and without copies, in turn; without twice, which shows how much a repetition differs."""
+    logged = weir.can_observe(run.options.weir)
+    proxies = run.start([Setting("weir", logged=logged)], row.name)
+    if not proxies.running:
+        return None
+    proxy, shadow = proxies.running[0], None
+    try:
+        (run.directory / "shadow").mkdir(exist_ok=True)
+        shadow = programs.Backend(run.directory / "shadow", run.cores.other)
+        before = published(proxy.program)
+        replace(proxy.weir, weir.mirrored(proxy.weir.port, proxy.weir.backend_port, shadow.port))
+        deadline = time.monotonic() + PUBLISH_SECONDS
+        while published(proxy.program) == before:
+            if time.monotonic() > deadline:
+                raise programs.Broken("Weir does not take the mirrors into use")
+            time.sleep(0.05)
+        books = {proxy.name: Books(proxy)} if logged else {}
+        copied = dataclasses.replace(row.load, request=Request("/mirrored/"))
+        copies = {"expected": 0, "seen": 0}
+
+        def sample(one):
+            mirrors = one.name == MIRRORING
+            begin, requests = shadow.count(), run.backend.count()
+            result = cpu_sample(run, one, copied if mirrors else row.load, books.get(proxy.name))
+            copies["expected"] += run.backend.count() - requests if mirrors else 0
+            copies["seen"] += shadow.count() - begin
+            return result
+
+        names = [STEADY, AGAIN, MIRRORING]
+        rounds = list(interleaved(run.options.rounds, [Alias(proxy, name) for name in names], sample))
+        if copies["seen"] != copies["expected"]:
+            run.problems.append(f"of {copies['expected']} requests {copies['seen']} were copied")
+        return {"rounds": rounds, "copies": copies["seen"], "books": close_books(run, books, proxies.running),
+                "summary": report.summarize(rounds, names)}
+    finally:
+        if shadow:
+            shadow.stop()
         proxies.stop()
 
 

@@ -191,16 +191,29 @@ enum ASCII {
 
     /// Writes `value` in decimal; returns how many bytes that took.
     static func writeDecimal(_ value: UInt64, into out: UnsafeMutablePointer<UInt8>) -> Int {
-        var length = 1
-        var probe = value
-        while probe >= 10 {
-            probe /= 10
-            length += 1
-        }
+        let length = decimalLength(value)
         var rest = value
-        for index in stride(from: length - 1, through: 0, by: -1) {
-            out[index] = zero + UInt8(truncatingIfNeeded: rest % 10)
+        var place = out + length
+        // From the last digit on, as many as there are.
+        repeat {
+            let tenth = rest / 10
+            place -= 1
+            place.pointee = zero &+ UInt8(truncatingIfNeeded: rest &- tenth &* 10)
+            rest = tenth
+        } while rest != 0
+        return length
+    }
+
+    /// Most numbers are short.
+    private static func decimalLength(_ value: UInt64) -> Int {
+        if value < 10 { return 1 }
+        if value < 100 { return 2 }
+        if value < 1000 { return 3 }
+        if value < 10_000 { return 4 }
+        var (length, rest) = (4, value / 10_000)
+        while rest != 0 {
             rest /= 10
+            length += 1
         }
         return length
     }

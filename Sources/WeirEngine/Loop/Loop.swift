@@ -81,10 +81,14 @@ final class Loop {
 
     /// Nanoseconds of the monotonic clock, read once a tick.
     var now: UInt64 {
-        if nowIsStale {
-            cachedNow = heldTime > 0 ? heldTime : Self.monotonicTime()
-            nowIsStale = false
-        }
+        @inline(__always)  // asked for several times a request
+        get { nowIsStale ? readTime() : cachedNow }
+    }
+
+    @inline(never)
+    private func readTime() -> UInt64 {
+        cachedNow = heldTime > 0 ? heldTime : Self.monotonicTime()
+        nowIsStale = false
         return cachedNow
     }
 
@@ -363,6 +367,12 @@ class LoopSource {
     final func setDeadline(_ moment: UInt64) {
         deadline = moment
         if armedFor == 0 || moment < armedFor { arm() }
+    }
+
+    /// For one of several moments that are waited for: one that has moved since may find nothing to do.
+    @inline(__always)  // two comparisons for most requests
+    final func setDeadline(noLaterThan moment: UInt64) {
+        if deadline == 0 || moment < deadline { setDeadline(moment) }
     }
 
     final func setDeadline(afterMilliseconds delay: Int) {

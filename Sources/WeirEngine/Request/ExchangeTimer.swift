@@ -20,17 +20,17 @@ final class ExchangeTimer: LoopSource {
 
     func setTimeout(_ moment: UInt64) {
         timeout = moment
-        setEarliest()
+        setDeadline(noLaterThan: moment)
     }
 
     func setRetry(_ moment: UInt64) {
         retry = moment
-        setEarliest()
+        setDeadline(noLaterThan: moment)
     }
 
     func setTry(_ moment: UInt64) {
         attempt = moment
-        setEarliest()
+        setDeadline(noLaterThan: moment)
     }
 
     /// The try is over, or its answer has begun; the timer may find nothing to do at its moment.
@@ -38,7 +38,7 @@ final class ExchangeTimer: LoopSource {
 
     func setIdle(_ moment: UInt64) {
         idle = moment
-        setEarliest()
+        setDeadline(noLaterThan: moment)
     }
 
     /// The request is over, or has become a tunnel.
@@ -60,11 +60,11 @@ final class ExchangeTimer: LoopSource {
     }
 
     override func deadlinePassed() {
-        if idle != 0 {
+        if hasPassed(idle) {
             idle = 0
             return exchange.with { $0.tunnelSilent() }
         }
-        if timeout != 0, timeout <= loop.now {
+        if hasPassed(timeout) {
             clear()
             return exchange.with { $0.timeoutPassed() }
         }

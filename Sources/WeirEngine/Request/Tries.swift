@@ -19,6 +19,8 @@ struct Tries: ~Copyable {
     /// Counts a further try of this request; its worker keeps it for as long as it lives.
     private var permit: Borrowed<CircuitBreaker>?
     private var timer: ExchangeTimer?
+    /// The same, to be called without counting.
+    private var clock: Borrowed<ExchangeTimer>?
     private var isTimed = false
     /// Monotonic nanoseconds when the last bytes passed through the tunnel.
     private var lastPassedAt: UInt64 = 0
@@ -64,7 +66,8 @@ struct Tries: ~Copyable {
         _ route: UnsafePointer<RoutePlan>?, milliseconds: UInt64, _ exchange: Exchange, _ loop: Loop
     ) {
         self.route = route
-        timer(exchange, loop).setRetry(RequestTimeout.deadline(after: milliseconds, now: loop.now))
+        let moment = RequestTimeout.deadline(after: milliseconds, now: loop.now)
+        clock(exchange, loop).with { $0.setRetry(moment) }
     }
 
     // MARK: Decisions
@@ -140,8 +143,9 @@ struct Tries: ~Copyable {
     /// The request has arrived whole: from now on its timeout runs.
     mutating func requestEnded(_ exchange: Exchange, _ loop: Loop) {
         guard timeout != 0 else { return }
-        timeoutAt = RequestTimeout.deadline(after: timeout, now: loop.now)
-        timer(exchange, loop).setTimeout(timeoutAt)
+        let moment = RequestTimeout.deadline(after: timeout, now: loop.now)
+        timeoutAt = moment
+        clock(exchange, loop).with { $0.setTimeout(moment) }
     }
 
     /// One try may take so long only.
@@ -149,7 +153,8 @@ struct Tries: ~Copyable {
 
     /// The request is whole, and there is a connection for it: from now on the try's own time runs.
     mutating func tryBegan(_ exchange: Exchange, _ loop: Loop) {
-        timer(exchange, loop).setTry(RequestTimeout.deadline(after: tryTimeout, now: loop.now))
+        let moment = RequestTimeout.deadline(after: tryTimeout, now: loop.now)
+        clock(exchange, loop).with { $0.setTry(moment) }
     }
 
     /// The try is over, its answer has begun, or it has to wait for another connection.
@@ -159,7 +164,8 @@ struct Tries: ~Copyable {
     mutating func wait(before retry: Int32, _ exchange: Exchange, _ worker: Worker) {
         guard let route else { return }
         let wait = route.pointee.retry.backOff(before: retry, random: &worker.random)
-        timer(exchange, worker.loop).setRetry(worker.loop.now + wait * 1_000_000)
+        let moment = worker.loop.now + wait * 1_000_000
+        clock(exchange, worker.loop).with { $0.setRetry(moment) }
     }
 
     // MARK: Tunnels
@@ -170,7 +176,7 @@ struct Tries: ~Copyable {
         tryTimeout = 0
         timer?.clear()
         lastPassedAt = loop.now
-        timer(exchange, loop).setIdle(lastPassedAt + Self.silence)
+        listenForSilence(exchange, loop)
     }
 
     mutating func passed(at now: UInt64) { lastPassedAt = now }
@@ -178,18 +184,25 @@ struct Tries: ~Copyable {
     /// The moment has come that `setIdle` named; `false` when there were bytes meanwhile.
     mutating func isSilent(_ exchange: Exchange, _ loop: Loop) -> Bool {
         guard lastPassedAt + Self.silence > loop.now else { return true }
-        timer(exchange, loop).setIdle(lastPassedAt + Self.silence)
+        listenForSilence(exchange, loop)
         return false
+    }
+
+    private mutating func listenForSilence(_ exchange: Exchange, _ loop: Loop) {
+        let moment = lastPassedAt + Self.silence
+        clock(exchange, loop).with { $0.setIdle(moment) }
     }
 
     private static var silence: UInt64 { UInt64(TunnelLimits.idleMilliseconds) * 1_000_000 }
 
-    private mutating func timer(_ exchange: Exchange, _ loop: Loop) -> ExchangeTimer {
+    private mutating func clock(_ exchange: Exchange, _ loop: Loop) -> Borrowed<ExchangeTimer> {
         isTimed = true
-        if let timer { return timer }
+        if let clock { return clock }
         let made = ExchangeTimer(exchange, loop: loop)
         timer = made
-        return made
+        let borrowed = Borrowed(made)
+        clock = borrowed
+        return borrowed
     }
 
     /// The request is over.
