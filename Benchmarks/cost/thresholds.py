@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 # How much more than stored is still the same. Allocations are compared as printed, to a hundredth of one.
 TOLERANCE = {"instructions": 0.02, "system calls": 0.02, "allocations": 0.0}
+# How much one row may cost over another of the same run, in instructions and in system calls.
+RELATIONS = {("resilience", "small"): 1.05}
 DIGITS = {"instructions": 0, "system calls": 2, "allocations": 2}
 
 
@@ -50,6 +52,34 @@ def judge(measured, stored):
     return verdicts
 
 
+@dataclass(frozen=True)
+class Relation:
+    """One row beside another, as measured in the same run."""
+
+    row: str
+    other: str
+    unit: str
+    ratio: float
+    limit: float
+
+    @property
+    def passed(self):
+        """Whether the row costs no more than it may beside the other."""
+        return self.ratio <= self.limit
+
+    def line(self):
+        """A sentence below the printed table."""
+        word = "ok" if self.passed else f"MORE than {self.limit:.2f}"
+        return f"{self.row} costs {self.ratio:.3f} x {self.other} in {self.unit}, at most {self.limit:.2f}: {word}"
+
+
+def related(measured):
+    """A relation for each pair of rows of which both were measured."""
+    return [Relation(row, other, unit, measured[row][unit] / measured[other][unit], limit)
+            for (row, other), limit in RELATIONS.items() for unit in ("instructions", "system calls")
+            if measured.get(row, {}).get(unit) and measured.get(other, {}).get(unit)]
+
+
 def rounded(unit, number):
     """The number as it is printed, stored and compared."""
     return round(number, DIGITS[unit])
@@ -67,7 +97,10 @@ def store(path, measured):
 
 def self_test(stored):
     """Raises each stored number by more than its tolerance, and by less, and says what the comparison failed to see."""
-    missed = []
+    missed = [f"{row} at {limit * factor:.2f} x {other} should {'pass' if factor <= 1 else 'fail'}"
+              for (row, other), limit in RELATIONS.items() for factor in (1.01, 0.99)
+              for relation in related({row: {"instructions": 1000 * limit * factor}, other: {"instructions": 1000}})
+              if relation.passed != (factor <= 1)]
     if not stored:
         return ["there is nothing stored"]
     for row, units in stored.items():

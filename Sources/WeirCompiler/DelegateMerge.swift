@@ -26,6 +26,7 @@ enum DelegateMerge {
         if leaf.fault == nil { leaf.fault = root.fault }
         if leaf.mirror == nil { leaf.mirror = root.mirror }
         if leaf.mirrorPercentage == nil { leaf.mirrorPercentage = root.mirrorPercentage }
+        if leaf.mirrorPercent == nil { leaf.mirrorPercent = root.mirrorPercent }
         if leaf.mirrors.isEmpty { leaf.mirrors = root.mirrors }
         if leaf.corsPolicy == nil { leaf.corsPolicy = root.corsPolicy }
         if leaf.headers == nil { leaf.headers = root.headers }

@@ -16,8 +16,8 @@ extension HTTPRoute {
     var mirroring: [RuleMirror] {
         let everything = Int(RequestShare.all.millionths)
         let sole = mirror.map {
-            RuleMirror(
-                destination: $0, share: RequestShare(mirrorPercentage, absent: everything), path: "mirror", line: line)
+            let share = RequestShare(mirrorPercentage ?? mirrorPercent, absent: everything)
+            return RuleMirror(destination: $0, share: share, path: "mirror", line: line)
         }
         let several = mirrors.enumerated().map { index, mirror in
             RuleMirror(

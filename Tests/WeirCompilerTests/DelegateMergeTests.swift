@@ -1,5 +1,6 @@
 import Testing
 import WeirConfig
+import WeirEngine
 
 @testable import WeirCompiler
 
@@ -113,6 +114,10 @@ import WeirConfig
         #expect(full.directResponse == root.directResponse && full.corsPolicy == root.corsPolicy)
         #expect(full.fault == root.fault && full.mirror == root.mirror)
         #expect(full.mirrorPercentage == root.mirrorPercentage)
+        #expect(full.mirrorPercent == nil)
+        // The older spelling is a field of its own: the root's newer one goes in front of it.
+        leaf.mirrorPercent = Percent(100)
+        #expect(try merged(leaf).mirroring.first?.share == RequestShare(millionths: 50_000))
         leaf.name = "leaf"
         #expect(try merged(leaf).name == "root-leaf")
     }

@@ -39,8 +39,8 @@ extension HTTPRoute {
         fault = fields.mapping("fault").map(HTTPFaultInjection.init)
         mirror = fields.mapping("mirror").map { Destination($0) }
         mirrors = fields.items("mirrors").map(HTTPMirrorPolicy.init)
-        let legacy = fields.take("mirrorPercent")?.mirrorPercent()
-        mirrorPercentage = fields.take("mirrorPercentage")?.percent() ?? legacy
+        mirrorPercent = fields.take("mirrorPercent")?.mirrorPercent()
+        mirrorPercentage = fields.take("mirrorPercentage")?.percent()
     }
 }
 

@@ -27,8 +27,9 @@ package struct HTTPRoute: Sendable, Hashable {
     @Boxed package var retries: HTTPRetry?
     @Boxed package var fault: HTTPFaultInjection?
     @Boxed package var mirror: Destination?
-    /// Also what `mirrorPercent` says, when only that is written; `nil` = every request.
     @Boxed package var mirrorPercentage: Percent?
+    /// The older spelling.
+    @Boxed package var mirrorPercent: Percent?
     package var mirrors: [HTTPMirrorPolicy] = []
     @Boxed package var corsPolicy: CorsPolicy?
     @Boxed package var headers: Headers?

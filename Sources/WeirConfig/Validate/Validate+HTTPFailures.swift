@@ -76,7 +76,7 @@ extension HTTPFaultInjection {
         findings.checkPercent(abort.percentage, path["percentage"]["value"], atLeast: Self.leastPercent)
         switch abort.failure {
         case .httpStatus(let status):
-            guard !(200...600).contains(status) else { break }
+            guard !(200...599).contains(status) else { break }
             findings.error(path["httpStatus"], "\(status) is no status of a response. Write a number from 200 to 599.")
         case .grpcStatus(let name):
             guard GRPCStatusName.code(name) == nil else { break }

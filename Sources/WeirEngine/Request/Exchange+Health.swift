@@ -1,4 +1,4 @@
-/// What an endpoint is told of its tries: how each ended, once.
+/// What an endpoint is told of its tries: what each was answered, and what broke it off.
 extension Exchange {
     /// A try was answered with this head.
     @inline(__always)  // one test on every answer
@@ -6,18 +6,18 @@ extension Exchange {
         endpoint?.with { $0.noteAnswer(head, isGRPC: record.isGRPC) }
     }
 
-    /// A try has failed, or could not begin.
+    /// A try has failed, or could not begin; inside of an answer as well, as in Envoy.
     func noteFailure(_ error: ProxyError) {
-        if isUnanswered { endpoint?.with { $0.noteFailure(error) } }
+        if state.response != .complete, isUnderWay { endpoint?.with { $0.noteFailure(error) } }
     }
 
     /// The time of a try is over, or that of the request in the midst of one.
     func noteTimeout() {
-        guard isUnanswered, let upstream else { return }
+        guard state.response == .awaited, isUnderWay, let upstream else { return }
         endpoint?.with { $0.noteTimeout(of: upstream) }
     }
 
-    private var isUnanswered: Bool { state.response == .awaited && !state.isWaiting && !state.isOver }
+    private var isUnderWay: Bool { !state.isWaiting && !state.isOver }
 }
 
 /// What requests and copies of them have in common.

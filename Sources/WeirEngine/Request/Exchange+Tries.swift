@@ -1,6 +1,6 @@
 /// Sends a request on: for the first time, and again where that has failed.
 extension Exchange {
-    /// Begins a try; `false` when it has ended already, and maybe the request with it.
+    /// Begins a try; `false` when the request may be over with it already.
     func send(_ head: RequestHead, last: Bool, to endpoint: Unmanaged<Endpoint>?) -> Bool {
         guard let endpoint else {
             answer(.noHealthyUpstream)
@@ -19,12 +19,26 @@ extension Exchange {
         upstream = leased
         captureAddress(leased)
         if head.isGRPCWeb, web == nil, leased.carriesTrailers {
-            web = GRPCWebCall(head)
+            let call = GRPCWebCall(head)
+            web = call
             record.isGRPC = true
+            if !tries.replay.isEmpty, !decodeKept(call) {
+                refuseRequest()
+                return false
+            }
         }
+        let requests = worker.requestCount
         leased.send(.request(head, last: last))
+        // What is refused at once may be over, and this exchange busy with its client's next request already.
+        guard worker.requestCount == requests, stream != nil else { return false }
         if tries.limitsTries { startTryClock() }
         return true
+    }
+
+    /// What came of a call before anybody took it is decoded as what follows will be; `false` when it cannot be.
+    private func decodeKept(_ call: GRPCWebCall) -> Bool {
+        guard tries.replay.replacePieces(worker, { call.request($0, loop.pool) }) else { return false }
+        return state.request != .complete || call.requestIsWhole
     }
 
     func waitForRetry(cancelUpstream: Bool) {
@@ -97,12 +111,15 @@ extension Exchange {
             let key = cluster.usesKeys ? affinity.key(head, stream, &worker.random) : 0
             return tries.pick(from: cluster, key: key, &worker.random)
         }
-        let last = head.framing.isEmpty && !head.wantsUpgrade
-        if send(head, last: last, to: picked), !last, !head.wantsUpgrade { passOnKept() }
+        let isTunnel = head.wantsUpgrade
+        let last = head.framing.isEmpty && !isTunnel
+        if send(head, last: last, to: picked), !last, !isTunnel { passOnKept() }
     }
 
     /// Sends what has come of the request while nobody took it; the client may go on.
     func passOnKept() {
+        // Refused at once, the request waits for its next try.
+        guard upstream != nil else { return }
         sendKept()
         // After the last try nothing of the request is needed, yet it fails for want of a further one.
         if !state.keepsRequest {

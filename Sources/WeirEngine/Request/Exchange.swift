@@ -19,7 +19,7 @@ final class Exchange: MessageSink {
     var pinned: Borrowed<PinnedSnapshot>?
     /// What it takes to send the request again, or to give it up.
     var tries = Tries()
-    /// Monotonic nanoseconds when the request first went to an upstream.
+    /// Monotonic nanoseconds when the request had first gone to an upstream, as a whole once it is.
     var sentAt: UInt64 = 0
     /// What metrics and access log will say of the request.
     var record = RequestRecord()
@@ -77,6 +77,8 @@ final class Exchange: MessageSink {
             let action = state.requestEnded()
             // What is held has its time from when it goes on.
             if !state.isOver, action == .forward || state.isWaiting, !state.isHeld {
+                // The upstream's time does not begin before the client's has ended.
+                if state.response == .awaited { sentAt = loop.now }
                 tries.requestEnded(self, loop)
                 if tries.limitsTries { startTryClock() }
             }

@@ -45,6 +45,22 @@ struct ReplayBuffer: ~Copyable {
         }
     }
 
+    /// Puts in place of each piece what `change` makes of it; `false` when it makes nothing of one.
+    mutating func replacePieces(_ host: ServerHost, _ change: (consuming ByteSlice) -> ByteSlice?) -> Bool {
+        var changed = ReplayBuffer()
+        for index in 0..<pieces {
+            guard let piece = change(piece(index)) else {
+                changed.drop(host)
+                return false
+            }
+            if piece.count > 0 { changed.keep(piece, host) }
+        }
+        if let trailers { changed.keep(trailers) }
+        drop(host)
+        self = changed
+        return true
+    }
+
     mutating func drop(_ host: ServerHost) {
         isEmpty = true
         host.replayBytes -= count

@@ -36,7 +36,7 @@ final class Endpoint {
 
     /// A try was answered; a status of gRPC counts where the call is one (`isGRPC`).
     ///
-    /// Here or in `noteFailure` each try ends once, unless its client gave it up.
+    /// An answer that breaks off then is a failure as well.
     @inline(__always)  // one test on every answer
     func noteAnswer(_ head: ResponseHead, isGRPC: Bool) {
         if health != nil { count(head, isGRPC: isGRPC) }

@@ -128,7 +128,7 @@ import WeirConfig
         let one = try routed("mirror: {host: b, subset: v1, port: {number: 80}}, mirrorPercentage: {value: 12.5}")
         #expect(one.mirror == Destination(host: "b", subset: "v1", port: 80) && one.mirrorPercentage == Percent(12.5))
         let legacy = try routed("mirror: {host: b}, mirror_percent: 5")
-        #expect(legacy.mirrorPercentage == Percent(5))
+        #expect(legacy.mirrorPercent == Percent(5) && legacy.mirrorPercentage == nil)
         let both = try routed("mirror: {host: b}, mirrorPercent: 5, mirrorPercentage: {value: 7}")
         #expect(both.mirrorPercentage == Percent(7))
         let several = try routed(

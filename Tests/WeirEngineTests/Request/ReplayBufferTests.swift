@@ -33,6 +33,23 @@ import Testing
         buffer.drop(host)
     }
 
+    @Test func whatIsKeptCanBeDecodedInPlace() {
+        let host = Self.host()
+        var buffer = ReplayBuffer()
+        for text in ["ab", "-", "cd"] { buffer.keep(ByteSlice(Array(text.utf8), host.loop.pool), host) }
+        let isChanged = buffer.replacePieces(host) { piece in
+            let bytes = [UInt8](piece.buffer)
+            return ByteSlice(bytes.first == UInt8(ascii: "-") ? [] : bytes.reversed(), host.loop.pool)
+        }
+        #expect(isChanged && Self.text(buffer) == Array("badc".utf8))
+        #expect(buffer.count == 4 && host.replayBytes == 4)
+        // What cannot be decoded is kept as it was.
+        let goesOn = buffer.replacePieces(host) { $0.buffer.first == UInt8(ascii: "b") ? $0.share() : nil }
+        #expect(!goesOn && Self.text(buffer) == Array("badc".utf8) && host.replayBytes == 4)
+        buffer.drop(host)
+        #expect(host.replayBytes == 0 && host.loop.pool.inUse == 0)
+    }
+
     @Test func aMebibyteIsKeptAndNoByteMore() {
         let host = Self.host()
         var buffer = ReplayBuffer()

@@ -482,6 +482,56 @@ import WeirTestSupport
         #expect(try gateway.answer(&client).status == 503)
     }
 
+    /// The refusal of the last try comes within the sending of it, and makes room for the client's next request at once.
+    @Test func whatFollowsATunnelThatIsRefusedIsSentOnce() throws {
+        let (takesNone, plain) = (try Self.answering(), try OriginServer(name: "plain"))
+        defer {
+            takesNone.stop()
+            plain.stop()
+        }
+        let gateway = try SteppedGateway(snapshot: { Self.snapshot($0, [takesNone.port, plain.port]) })
+        var client = try gateway.client()
+        // From now on there is a connection to refuse it.
+        try client.socket.send("GET / HTTP/1.1\r\nHost: h0.example.com\r\n\r\n")
+        #expect(try gateway.answer(&client).status == 200)
+        try client.socket.send(
+            "GET / HTTP/1.1\r\nHost: h0.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                + "POST /a HTTP/1.1\r\nHost: h1.example.com\r\nContent-Length: 5\r\n\r\nhello")
+        try gateway.run(until: "the wait before the second try is over") {
+            gateway.advance(milliseconds: 1)
+            return client.socket.hasInput
+        }
+        #expect(try gateway.answer(&client).status == 503)
+        #expect(try gateway.answer(&client).text == "/a")
+        #expect(gateway.worker.retryCount == 1)
+        var other = try gateway.client()
+        try other.socket.send("GET /b HTTP/1.1\r\nHost: h1.example.com\r\n\r\n")
+        #expect(try gateway.answer(&other).text == "/b")
+        #expect(plain.requests.map(\.text) == ["hello", ""] && plain.acceptedConnections == 1)
+    }
+
+    /// The host `h0.example.com` goes to the first port in HTTP/2, `h1.example.com` to the second in HTTP/1.1.
+    private static func snapshot(_ listener: Int, _ ports: [Int]) -> Snapshot {
+        let clusters = ports.enumerated().map { index, port in
+            var spec = ClusterSpec(name: "c\(index)")
+            spec.endpoints = EndpointTarget("127.0.0.1").map { [ClusterSpec.Endpoint($0, port: UInt16(port))] } ?? []
+            if index == 0 { spec.httpVersion = .http2 }
+            return ClusterPlan(id: Int32(index), spec: spec)
+        }
+        let hosts = ports.indices.map { index in
+            var route = RouteSpec(
+                conditions: [],
+                destinations: [RouteSpec.Destination(clusterID: Int32(index), weight: 1, clusterName: "c\(index)")],
+                origin: RouteOrigin(resource: "VirtualService default/test", file: "test", line: 1))
+            route.retry = RetrySpec(retries: 1, conditions: .serverError)
+            return ListenerPlan.Host(pattern: "h\(index).example.com", plan: VirtualHostPlan(routes: [route]))
+        }
+        return Snapshot(
+            generation: 1, listeners: [ListenerPlan(port: listener, bind: nil, hosts: hosts)], clusters: clusters,
+            clusterCapacity: 2)
+    }
+
     @Test func clientsThatSpeakHTTP1AreServedInHTTP1WhereTheClientChooses() throws {
         let origin = try OriginServer(name: "old")
         defer { origin.stop() }

@@ -84,6 +84,25 @@ import WeirTestSupport
         #expect(gateway.health?.ejectedCount == 1)
     }
 
+    /// Its head ends the row of errors, and what is left of it begins another.
+    @Test func anAnswerThatBreaksOffCountsAsAnError() throws {
+        let broken = try OriginServer { _, socket in
+            try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+            return false
+        }
+        defer { broken.stop() }
+        for (most, out) in [(UInt32(1), 1), (2, 0)] {
+            let detecting = Self.detecting { $0.serverErrors = most }
+            let gateway = try SteppedGateway(origins: [broken.port], configure: detecting)
+            for _ in 0..<(out == 1 ? 1 : 3) {
+                let client = try gateway.client()
+                try client.socket.send(Self.get)
+                try gateway.end(client)
+            }
+            #expect(gateway.health?.ejectedCount == out)
+        }
+    }
+
     @Test func anAnswerThatDoesNotComeInTimeCountsAsAnError() throws {
         try Self.expectSilenceCounts(after: 1_000) { $0.timeoutMilliseconds = 1_000 }
     }

@@ -34,12 +34,11 @@ extension Exchange {
             selection = .cluster(cluster, route)
         }
         let head = stream.requestHead
-        let isWhole = head.framing.isEmpty && !head.wantsUpgrade
-        let requests = worker.requestCount
-        // A request that is over at once may have made room for its client's next one, in this very exchange.
-        guard proceed(to: selection, head, last: isWhole), worker.requestCount == requests else { return }
+        let isTunnel = head.wantsUpgrade
+        let isWhole = head.framing.isEmpty && !isTunnel
+        guard proceed(to: selection, head, last: isWhole) else { return }
         if policies.isActive { mirror(head, last: isWhole, to: policies.mirrors) }
-        guard !isWhole, !head.wantsUpgrade else { return }
+        guard !isWhole, !isTunnel else { return }
         if copies != nil { mirrorKept() }
         passOnKept()
     }

@@ -29,6 +29,7 @@ final class MirrorCall: MessageSink {
     private var head: RequestHead?
     /// Its head was enough to judge the endpoint by.
     private var isAnswered = false
+    private(set) var clusterID: Int32 = -1
     /// As in an exchange.
     private var upstream: Borrowed<ClientStream>?
     private var endpoint: Borrowed<Endpoint>?
@@ -50,13 +51,17 @@ final class MirrorCall: MessageSink {
     ///
     /// With more of the request to come, the exchange follows the copy until `leave`. `timeout`: the request's own, in
     /// milliseconds, or 0.
-    func begin(_ head: RequestHead, last: Bool, to endpoint: Unmanaged<Endpoint>?, timeout: UInt64) {
+    func begin(
+        _ head: RequestHead, last: Bool, to endpoint: Unmanaged<Endpoint>?, of cluster: Int32, timeout: UInt64
+    ) {
         self.head = head
         phase = .sending
         isAnswered = false
         isFollowed = !last
         let longest = UInt64(MirrorLimits.answerMilliseconds)
         answerMilliseconds = timeout == 0 ? longest : min(timeout, longest)
+        clusterID = cluster
+        worker.mirrors.began(cluster)
         guard let endpoint else { return end(.failed) }
         let leased = endpoint._withUnsafeGuaranteedRef { endpoint -> Borrowed<ClientStream>? in
             endpoint.requestBegan()
@@ -76,7 +81,7 @@ final class MirrorCall: MessageSink {
         upstream.send(.body(slice))
         guard phase == .sending else { return }
         count(upstream.queuedBytes)
-        if queuedBytes > MirrorLimits.queuedBytes || !worker.hasRoomForMirrored() { end(.overflowed) }
+        if queuedBytes > MirrorLimits.queuedBytes || !worker.hasRoomForMirrored(to: clusterID) { end(.overflowed) }
     }
 
     func pass(_ trailers: Trailers) {
@@ -88,7 +93,7 @@ final class MirrorCall: MessageSink {
     func requestEnded() {
         guard phase == .sending else { return }
         upstream?.send(.end)
-        sent()
+        if phase == .sending { sent() }
     }
 
     /// The exchange says nothing more; a copy that is not whole is of no use.
@@ -125,7 +130,7 @@ final class MirrorCall: MessageSink {
         }
     }
 
-    /// A copy tells as much of its endpoint's health as a request does.
+    /// A copy tells as much of its endpoint's health as a request does: what answered it, and what broke it off.
     private func answered(_ answer: ResponseHead) {
         guard !isAnswered else { return }
         isAnswered = true
@@ -134,7 +139,7 @@ final class MirrorCall: MessageSink {
     }
 
     private func failed(_ error: ProxyError) {
-        if !isAnswered { endpoint?.with { $0.noteFailure(error) } }
+        endpoint?.with { $0.noteFailure(error) }
         end(error.cause == .overflow ? .overflowed : .failed)
     }
 
@@ -172,7 +177,7 @@ final class MirrorCall: MessageSink {
     func recount() { if let upstream { count(upstream.queuedBytes) } }
 
     private func count(_ bytes: Int) {
-        worker.mirrors.queuedBytes += bytes - queuedBytes
+        worker.mirrors.queued(bytes - queuedBytes, to: clusterID)
         queuedBytes = bytes
     }
 }

@@ -6,6 +6,8 @@ enum MirrorLimits {
     static let workerBytes = 64 * 1024 * 1024
     /// Copies of one worker under way at a time.
     static let activeCopies = 1024
+    /// Of these two one cluster takes one part in so many: a mirror that is stuck leaves the others their place.
+    static let clusterShare = 2
     /// Of the connections to endpoints that a worker may have, copies take one in so many.
     static let connectionShare = 4
     /// From a copy's last byte to its answer's.

@@ -5,7 +5,9 @@ struct Mirrors: ~Copyable {
 
     private(set) var counts = MirrorCounts()
     /// What all copies have waiting to be sent, as far as was looked at.
-    var queuedBytes = 0
+    private(set) var queuedBytes = 0
+    /// The part of each cluster in the copies under way, and in what they have waiting.
+    private var parts: [Int32: (copies: Int, bytes: Int)] = [:]
     /// When all were last looked at.
     private var countedAt: UInt64 = 0
     /// Each is kept by its own reference, which `put` finds again.
@@ -26,8 +28,31 @@ struct Mirrors: ~Copyable {
     /// `false` when it is not kept: then its reference is the caller's.
     mutating func put(_ call: Unmanaged<MirrorCall>) -> Bool { spare.put(call) }
 
-    /// The copy is not under way any more.
+    /// A copy for this cluster is under way.
+    mutating func began(_ cluster: Int32) { parts[cluster, default: (0, 0)].copies += 1 }
+
+    /// So many bytes more, or fewer, wait to be sent to a cluster.
+    mutating func queued(_ change: Int, to cluster: Int32) {
+        guard change != 0 else { return }
+        queuedBytes += change
+        parts[cluster, default: (0, 0)].bytes += change
+    }
+
+    /// Whether copies have less waiting than they may, all of them and those to this cluster.
+    func hasRoom(for cluster: Int32) -> Bool {
+        queuedBytes <= MirrorLimits.workerBytes
+            && (parts[cluster]?.bytes ?? 0) <= MirrorLimits.workerBytes / MirrorLimits.clusterShare
+    }
+
+    /// Whether one more copy may be under way of the `most` that a worker may have.
+    func admits(_ cluster: Int32, most: Int) -> Bool {
+        activeCount < most && (parts[cluster]?.copies ?? 0) < max(most / MirrorLimits.clusterShare, 1)
+    }
+
+    /// The copy, which has nothing waiting any more, is not under way any more.
     mutating func ended(_ call: MirrorCall, _ outcome: MirrorCall.Outcome) {
+        parts[call.clusterID]?.copies -= 1
+        if parts[call.clusterID]?.copies == 0 { parts[call.clusterID] = nil }
         let place = call.place
         call.place = -1
         if let last = active.popLast(), last.toOpaque() != Unmanaged.passUnretained(call).toOpaque() {
@@ -74,9 +99,8 @@ extension Worker {
             mirrors.count(.failed)
             return nil
         }
-        guard mirrors.activeCount < min(MirrorLimits.activeCopies, maxUpstreams / MirrorLimits.connectionShare),
-            hasRoomForMirrored()
-        else {
+        let most = min(MirrorLimits.activeCopies, maxUpstreams / MirrorLimits.connectionShare)
+        guard mirrors.admits(plan.clusterID, most: most), hasRoomForMirrored(to: plan.clusterID) else {
             mirrors.count(.overflowed)
             return nil
         }
@@ -84,16 +108,16 @@ extension Worker {
         MirrorHead.write(head, into: copy, own: stream.addresses.own, marksHost: marksMirrors, pool: loop.pool)
         let picked = cluster._withUnsafeGuaranteedRef { $0.pick(key: $0.usesKeys ? random.next() : 0, &random) }
         return mirrors.take(self)._withUnsafeGuaranteedRef { call in
-            call.begin(copy, last: last, to: picked, timeout: timeout)
+            call.begin(copy, last: last, to: picked, of: plan.clusterID, timeout: timeout)
             return last ? nil : Borrowed(call)
         }
     }
 
     /// Whether copies have less waiting than they may.
-    func hasRoomForMirrored() -> Bool {
-        if mirrors.queuedBytes <= MirrorLimits.workerBytes { return true }
+    func hasRoomForMirrored(to cluster: Int32) -> Bool {
+        if mirrors.hasRoom(for: cluster) { return true }
         for call in mirrors.outdated(at: loop.now) { call._withUnsafeGuaranteedRef { $0.recount() } }
-        return mirrors.queuedBytes <= MirrorLimits.workerBytes
+        return mirrors.hasRoom(for: cluster)
     }
 
     /// A copy is over.

@@ -122,8 +122,9 @@ extension H2Pool {
             guard let connection = open.last ?? openPermitted(breaker) else { return false }
             let stream = stream(for: holder, on: connection, former.permits.intersection(.request))
             former.permits.subtract(.request)
-            stream._withUnsafeGuaranteedRef { $0.take(over: former) }
+            // First, as in `move`.
             holder.leaseMoved(to: stream._withUnsafeGuaranteedRef { Borrowed($0) })
+            stream._withUnsafeGuaranteedRef { $0.take(over: former) }
             return true
         }
         guard breaker.admitPending() else { return false }

@@ -66,8 +66,9 @@ final class H2Pool: BoundPool {
     func move(_ former: H2ClientStream, of holder: Borrowed<MessageSink>) -> Bool {
         if isLimited, let breaker = endpoint.breaker { return moveLimited(former, of: holder, breaker) }
         guard let stream = stream(for: holder) else { return false }
-        stream._withUnsafeGuaranteedRef { $0.take(over: former) }
+        // First: a connection that refuses the request at once tells its new holder of the end.
         holder.leaseMoved(to: stream._withUnsafeGuaranteedRef { Borrowed($0) })
+        stream._withUnsafeGuaranteedRef { $0.take(over: former) }
         return true
     }
 

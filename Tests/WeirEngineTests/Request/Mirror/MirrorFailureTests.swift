@@ -206,7 +206,7 @@ import WeirTestSupport
     }
 
     @Test(arguments: Trouble.allCases)
-    func eachCopyTellsOfItsEndpointsHealthOnce(trouble: Trouble) throws {
+    func eachCopyTellsOfItsEndpointsHealth(trouble: Trouble) throws {
         let (origin, mirror) = (try OriginServer(name: "origin"), try trouble.mirror())
         defer { stopAll(origin, mirror) }
         let port = trouble == .refusal ? try GatewayFixture.freePort() : mirror.port
@@ -220,14 +220,17 @@ import WeirTestSupport
             })
         var client = try gateway.gateway.client()
         let health = gateway.worker.currentCluster(1)?.takeUnretainedValue().plan.health
-        for count in 1...3 {
+        // An error whose body breaks off is two.
+        let copies = trouble == .brokenError ? 2 : 3
+        for count in 1...copies {
             #expect(try gateway.exchange(&client, Self.get).status == 200)
             if trouble == .silence {
                 try gateway.gateway.run(until: "the copy arrives") { mirror.requests.count == count }
                 gateway.gateway.advance(milliseconds: MirrorLimits.answerMilliseconds)
             }
             try gateway.settle()
-            #expect(gateway.counts[keyPath: trouble.outcome] == count && health?.ejectedCount == (count < 3 ? 0 : 1))
+            #expect(gateway.counts[keyPath: trouble.outcome] == count)
+            #expect(health?.ejectedCount == (count < copies ? 0 : 1))
         }
         // Nobody is left to get one; the request's own cluster has nothing to do with it.
         let failed = gateway.counts.failed
@@ -241,8 +244,8 @@ import WeirTestSupport
         let (origin, mirror) = (try OriginServer(name: "origin"), try Self.silent())
         defer { stopAll(origin, mirror) }
         let gateway = try MirrorGateway(to: origin.port, mirrors: [mirror.port])
-        // A quarter of these is for copies.
-        gateway.worker.maxUpstreams = 12
+        // A quarter of these is for copies, and half of that for those of one cluster.
+        gateway.worker.maxUpstreams = 24
         var client = try gateway.gateway.client()
         for _ in 0..<5 { #expect(try gateway.exchange(&client, Self.get).status == 200) }
         #expect(gateway.counts.active == 3 && gateway.counts.overflowed == 2)
@@ -252,28 +255,57 @@ import WeirTestSupport
     }
 
     @Test func aWorkerHas1024CopiesUnderWayAtMost() throws {
-        let worker = try MirrorWorker.mirroring()
-        for _ in 0..<(MirrorLimits.activeCopies + 5) { worker.get() }
+        let worker = try MirrorWorker.mirroring(mirrors: 3)
+        for _ in 0..<MirrorLimits.activeCopies { worker.get() }
         let counts = worker.mirrors.counts
-        #expect(counts.active == MirrorLimits.activeCopies && counts.overflowed == 5)
-        for copy in worker.copies { copy.answer(status: 200, last: true) }
+        #expect(counts.active == MirrorLimits.activeCopies && counts.overflowed == 2 * MirrorLimits.activeCopies)
+        for mirror in 1...3 {
+            for copy in worker.copies(of: mirror) { copy.answer(status: 200, last: true) }
+        }
         #expect(worker.mirrors.counts.active == 0 && worker.mirrors.counts.answered == MirrorLimits.activeCopies)
+    }
+
+    @Test func aStuckMirrorLeavesTheOthersTheirPlace() throws {
+        let worker = try MirrorWorker.mirroring(mirrors: 2)
+        let most = MirrorLimits.activeCopies / MirrorLimits.clusterShare
+        for _ in 0..<(most + 10) {
+            worker.get()
+            worker.copies(of: 2).last?.answer(status: 200, last: true)
+        }
+        let counts = worker.mirrors.counts
+        #expect(counts.active == most && counts.overflowed == 10 && counts.answered == most + 10)
+        #expect(worker.copies(of: 1).count == most)
+        for copy in worker.copies(of: 1) { copy.answer(status: 200, last: true) }
+        worker.get()
+        #expect(worker.mirrors.counts.active == 2)
+    }
+
+    @Test func whatAStuckMirrorHasWaitingLeavesTheOthersTheirPlace() throws {
+        let worker = try MirrorWorker.mirroring(credit: 0, mirrors: 2)
+        let piece = [UInt8](repeating: 1, count: 1024 * 1024)
+        let streams = (0..<40).map { _ in worker.post() }
+        for stream in streams { _ = stream.data(piece) }
+        let most = MirrorLimits.workerBytes / MirrorLimits.clusterShare
+        let fit = most / piece.count
+        #expect(worker.mirrors.queuedBytes == most && worker.mirrors.counts.overflowed == 40 - fit)
+        #expect(worker.copies(of: 2).allSatisfy { $0.received.count == piece.count })
     }
 
     @Test func whatAllCopiesHaveWaitingIsBounded() throws {
         let worker = try MirrorWorker.mirroring(credit: 0)
         let piece = [UInt8](repeating: 1, count: 1024 * 1024)
-        let streams = (0..<70).map { _ in worker.post() }
+        let most = MirrorLimits.workerBytes / MirrorLimits.clusterShare
+        let streams = (0..<40).map { _ in worker.post() }
         for stream in streams { _ = stream.data(piece) }
-        let fit = MirrorLimits.workerBytes / piece.count
-        #expect(worker.mirrors.counts.active == fit && worker.mirrors.counts.overflowed == 70 - fit)
-        #expect(worker.mirrors.queuedBytes == MirrorLimits.workerBytes)
+        let fit = most / piece.count
+        #expect(worker.mirrors.counts.active == fit && worker.mirrors.counts.overflowed == 40 - fit)
+        #expect(worker.mirrors.queuedBytes == most)
         // What has left meanwhile makes room, though nobody has said so.
         for copy in worker.copies.prefix(10) { copy.grant(.max / 2) }
         worker.loop.advance(milliseconds: 1)
         _ = worker.post().data(piece)
         #expect(worker.mirrors.counts.active == fit + 1)
-        #expect(worker.mirrors.queuedBytes == MirrorLimits.workerBytes - 9 * piece.count)
+        #expect(worker.mirrors.queuedBytes == most - 9 * piece.count)
         #expect(streams.allSatisfy { !$0.isPaused && !$0.wasReset })
     }
 
