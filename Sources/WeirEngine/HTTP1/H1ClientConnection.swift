@@ -401,8 +401,7 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
     private func lost(_ code: Int32, unsentIntact: Bool) {
         guard state == .busy || state == .connecting else { return close() }
         if state == .connecting {
-            pool.failed(connection.transport)
-            return fail(ProxyError(source: .upstream, cause: .connectFailure, code: code))
+            return unconnected(ProxyError(source: .upstream, cause: .connectFailure, code: code))
         }
         if isReused, unsentIntact, !responseBegun, let sink {
             // The peer closed the pooled connection before the kernel took a byte of this request: not an attempt.
@@ -424,12 +423,19 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
 
     func connectionDeadlinePassed() {
         switch state {
-        case .connecting:
-            pool.failed(connection.transport)
-            fail(ProxyError(source: .upstream, cause: .connectTimeout))
+        case .connecting: unconnected(ProxyError(source: .upstream, cause: .connectTimeout))
         case .ending where connection.bytesTaken > 0: settleTunnel()
         case .idle, .busy, .ending, .closed: close()
         }
+    }
+
+    /// The connection could not be established.
+    private func unconnected(_ error: ProxyError) {
+        pool.failed(connection.transport)
+        // Before anybody hears of it: whoever comes to wait then has a try of its own.
+        let waiting = pool.waiting.count
+        fail(error)
+        pool.failWaiting(waiting, error)
     }
 
     private func fail(_ error: ProxyError) {

@@ -265,6 +265,8 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
         let former = state
         guard shut() else { return }
         if former == .connecting || error.cause == .connectTimeout { pool.failed(connection.transport) }
+        // Before anybody hears of it: whoever comes to wait then has a try of its own.
+        let waiting = error.cause == .connectFailure || error.cause == .connectTimeout ? pool.waiting.count : 0
         // What was framed since then is still here.
         let unsentFrom = connection.bytesTaken == 0 ? markedAt : flushes
         if isSilent, !permits.contains(.connection) {
@@ -287,6 +289,7 @@ final class H2ClientConnection: H2Session, ConnectionHandler {
                 forget(stream)
             }
         }
+        pool.failWaiting(waiting, error)
         host.upstreamCount += 1
         pool.ended(self)
     }

@@ -148,6 +148,22 @@ class BoundPool {
         if over.contains(.connection) { breaker.connectionOver() }
     }
 
+    /// The endpoint cannot be reached: the first `count` of those that wait for it fail with the connection, as in Envoy.
+    ///
+    /// Otherwise each would take its turn with the permit, and keep it from other endpoints' requests, until it has failed too.
+    /// Those that begin to wait meanwhile find out for themselves.
+    final func failWaiting(_ count: Int, _ error: ProxyError) {
+        guard count > 0, let breaker = endpoint.breaker else { return }
+        for _ in 0..<count {
+            // What one failure sets off may end the wait of others.
+            guard let first = waiting.first?.takeUnretainedValue() else { break }
+            breaker.take(first)
+            breaker.pendingOver()
+            first.fail(error)
+        }
+        waiterLeft()
+    }
+
     /// A request that waited here has left, or failed.
     final func waiterLeft() {
         if connectionCount == 0 { endpoint.emptied(self) }

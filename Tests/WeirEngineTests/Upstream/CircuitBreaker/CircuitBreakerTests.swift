@@ -23,12 +23,18 @@ import WeirTestSupport
     /// Clients whose requests have been read, in this order.
     private static func ask(_ gateway: SteppedGateway, _ targets: [String]) throws -> [TestClient] {
         try targets.map { target in
-            let before = gateway.activeExchanges
+            let before = gateway.worker.requestCount
             let client = try ask(gateway, target)
-            try gateway.run(until: "the request is read") {
-                gateway.activeExchanges > before || client.socket.hasInput
-            }
+            try gateway.run(until: "the request is read") { gateway.worker.requestCount > before }
             return client
+        }
+    }
+
+    /// Until then the connection there may be leads to another.
+    private static func waitUntilFirstEndpointHasAConnection(_ gateway: SteppedGateway) throws {
+        try gateway.run(until: "the first endpoint has a connection") {
+            let cluster = gateway.worker.currentCluster(0)?.takeUnretainedValue()
+            return cluster?.loads(from: 0, most: 1).loads[0].connections == 1
         }
     }
 
@@ -183,6 +189,81 @@ import WeirTestSupport
         }
         #expect(shared.limits.connections.now == 0 && shared.limits.pending.now == 0)
         #expect(shared.limits.requests.now == 0)
+    }
+
+    @Test func allThatWaitForAnEndpointFailWithTheFirstConnectionThatDoes() throws {
+        let silent = try FullPort()
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([silent.port], shared: shared) { $0.connections = 1 }
+        var clients = try Self.ask(gateway, (0..<4).map { "/\($0)" })
+        #expect(shared.limits.pending.now == 4 && shared.limits.connections.now == 1)
+        // The time of one.
+        gateway.advance(milliseconds: 10_000)
+        for index in clients.indices {
+            #expect(try gateway.answer(&clients[index]).text.hasSuffix("connection timeout"))
+        }
+        try gateway.run(until: "the permit has found nobody") { shared.limits.connections.now == 0 }
+        #expect(shared.limits.pending.now == 0 && shared.limits.requests.now == 0)
+        withExtendedLifetime(silent) {}
+    }
+
+    @Test func thoseWhoWaitForAnotherEndpointGoOnWhenOneCannotBeReached() throws {
+        let silent = try FullPort()
+        let origin = try OriginServer(name: "good")
+        defer { origin.stop() }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([silent.port, origin.port], shared: shared) { $0.connections = 1 }
+        var clients = try Self.ask(gateway, (0..<6).map { "/\($0)" })
+        try Self.waitUntilFirstEndpointHasAConnection(gateway)
+        gateway.advance(milliseconds: 10_000)
+        let statuses = try clients.indices.map { try gateway.answer(&clients[$0]).status }
+        #expect(statuses.sorted() == [200, 200, 200, 503, 503, 503])
+        #expect(shared.limits.pending.now == 0 && shared.limits.requests.now == 0)
+        withExtendedLifetime(silent) {}
+    }
+
+    @Test func thoseWhoseEndpointCannotBeReachedAreTriedAgainElsewhere() throws {
+        let silent = try FullPort()
+        let origin = try OriginServer(name: "good")
+        defer { origin.stop() }
+        let shared = ClusterShared(workers: 1)
+        let gateway = try SteppedGateway(
+            origins: [silent.port, origin.port], shared: shared, configure: { $0.limits.connections = 1 },
+            routing: {
+                $0.retry = .standard
+                $0.retry.backOffMilliseconds = 1
+            })
+        var clients = try Self.ask(gateway, (0..<6).map { "/\($0)" })
+        try Self.waitUntilFirstEndpointHasAConnection(gateway)
+        gateway.advance(milliseconds: 10_000)
+        // The wait before the second try.
+        gateway.advance(milliseconds: 100)
+        for index in clients.indices { #expect(try gateway.answer(&clients[index]).status == 200) }
+        #expect(shared.limits.pending.now == 0 && shared.limits.requests.now == 0)
+        withExtendedLifetime(silent) {}
+    }
+
+    @Test func aRequestThatComesWhileOthersFailHasATryOfItsOwn() throws {
+        let silent = try FullPort()
+        let shared = ClusterShared(workers: 1)
+        let gateway = try Self.gateway([silent.port], shared: shared) { $0.connections = 1 }
+        // Each is followed by another at once.
+        var clients = try (0..<3).map { _ in try gateway.client() }
+        for index in clients.indices {
+            try clients[index].socket.send(String(repeating: "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", count: 2))
+            try gateway.run(until: "the first is read") { shared.limits.pending.now == index + 1 }
+        }
+        for _ in 0..<2 {
+            gateway.advance(milliseconds: 10_000)
+            for index in clients.indices {
+                #expect(try gateway.answer(&clients[index]).text.hasSuffix("connection timeout"))
+                #expect(!clients[index].socket.hasInput)
+            }
+            // The permit has a way to go.
+            for _ in 0..<3 { gateway.worker.loop.tick(wait: false) }
+        }
+        #expect(shared.limits.pending.now == 0 && shared.limits.requests.now == 0)
+        withExtendedLifetime(silent) {}
     }
 
     @Test func aReloadChangesTheLimitsInPlace() throws {

@@ -72,6 +72,30 @@ import WeirTestSupport
         withExtendedLifetime(silent) {}
     }
 
+    @Test(arguments: [true, false])
+    func allThatWaitForAnEndpointFailWithTheFirstConnectionThatDoes(isAccepted: Bool) throws {
+        let full = try FullPort()
+        // The kernel accepts, and nobody says a word.
+        let address = try #require(SocketAddress(numericHost: "127.0.0.1", port: 0))
+        let listener = try Socket.listen(address, shared: false)
+        defer { Socket.close(listener) }
+        let shared = ClusterShared(workers: 1)
+        let port = isAccepted ? Int(Socket.localAddress(listener).port) : full.port
+        let gateway = try Self.gateway([port], shared) {
+            $0.limits.connections = 1
+            $0.maxConcurrentStreams = 1
+        }
+        var clients = try Self.ask(gateway, 4)
+        #expect(shared.limits.pending.now == 4 && shared.limits.requests.now == 1)
+        gateway.advance(milliseconds: 10_000)
+        for index in clients.indices {
+            #expect(try gateway.answer(&clients[index]).text.hasSuffix("connection timeout"))
+        }
+        try gateway.run(until: "the permit has found nobody") { shared.limits.connections.now == 0 }
+        #expect(shared.limits.pending.now == 0 && shared.limits.requests.now == 0)
+        withExtendedLifetime(full) {}
+    }
+
     @Test func requestsBeyondTheLimitAreRefused() throws {
         let goes = Flag()
         let origin = try Self.hesitant(goes)
