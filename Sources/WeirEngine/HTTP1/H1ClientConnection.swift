@@ -412,6 +412,9 @@ final class H1ClientConnection: ClientStream, ConnectionHandler {
         fail(ProxyError(source: .upstream, cause: .connectionClosed, isUnsent: unsentIntact))
     }
 
+    /// Before `handOver`, where the endpoint must not see both connections at a time.
+    func closeSocket() { connection.closeSocket() }
+
     /// Moves what was queued for the endpoint, and what is known of the request, to another connection.
     func handOver(to other: H1ClientConnection) {
         other.requestMethod = requestMethod

@@ -431,6 +431,12 @@ class Connection: LoopSource {
     ///
     /// With `reset`, the peer sees a reset instead of an end.
     func closeNow(reset: Bool = false) {
+        closeSocket(reset: reset)
+        out.removeAll()
+    }
+
+    /// Closes at once; what is queued can still be moved to another connection, until `closeNow`.
+    func closeSocket(reset: Bool = false) {
         guard phase != .closed else { return }
         phase = .closed
         forgetHandler()
@@ -438,7 +444,6 @@ class Connection: LoopSource {
         detach()
         if reset { Socket.resetOnClose(fd) }
         close(fd)
-        out.removeAll()
         loop.letGo(self)
     }
 

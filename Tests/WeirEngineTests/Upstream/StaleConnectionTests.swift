@@ -6,20 +6,6 @@ import WeirTestSupport
 
 /// A pooled connection that breaks before the kernel took a byte of the next request is replaced, and nobody notices.
 @Suite struct StaleConnectionTests {
-    private static func snapshot(port: Int) throws -> Snapshot {
-        let target = try #require(EndpointTarget("127.0.0.1"))
-        var spec = ClusterSpec(name: "outbound|80||origin")
-        spec.endpoints = [ClusterSpec.Endpoint(target, port: UInt16(port))]
-        let route = RouteSpec(
-            conditions: [],
-            destinations: [RouteSpec.Destination(clusterID: 0, weight: 1, clusterName: spec.name)],
-            origin: RouteOrigin(resource: "VirtualService default/origin", file: "test", line: 1))
-        let host = ListenerPlan.Host(pattern: "*", plan: VirtualHostPlan(routes: [route]))
-        return Snapshot(
-            generation: 1, listeners: [ListenerPlan(port: 80, bind: nil, hosts: [host])],
-            clusters: [ClusterPlan(id: 0, spec: spec)], clusterCapacity: 1)
-    }
-
     /// Both are there in one wake-up, the request first: its bytes have not been written when the answer is read.
     @Test func anAnswerNobodyAskedForIsNotTakenForTheNextRequests() throws {
         let isAsked = Flag()
@@ -56,6 +42,64 @@ import WeirTestSupport
         #expect(origin.acceptedConnections == 2)
     }
 
+    /// Tells when it is about to open a connection to an endpoint.
+    private final class WatchedWorker: Worker {
+        var willOpen: () -> Void = {}
+
+        override func hasRoomForUpstream() -> Bool {
+            willOpen()
+            return super.hasRoomForUpstream()
+        }
+    }
+
+    @Test func whereConnectionsAreLimitedTheStaleOneIsClosedBeforeTheFreshOneOpens() throws {
+        let isAsked = Flag()
+        let isOver = Flag()
+        let stale = Guarded<TestSocket?>(nil)
+        let origin = try OriginServer(raw: { reader, socket in
+            while let head = try reader.nextHead() {
+                try socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                guard head.target == "/first" else { continue }
+                try eventually("the connection is in use again") { isAsked.isRaised }
+                try socket.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+                stale.withLock { $0 = socket }
+                try eventually("the test is over") { isOver.isRaised }
+            }
+        })
+        defer { origin.stop() }
+        defer { isOver.raise() }
+        let mailbox = Mailbox<WorkerMessage>()
+        let worker = WatchedWorker(
+            index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
+        let shared = ClusterShared(workers: 1)
+        let snapshot = MemoryServerConnection.snapshot(origin: origin.port, shared) { $0.limits.connections = 1 }
+        mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
+        worker.loop.tick(wait: true)
+        let connection = MemoryServerConnection(worker: worker)
+        let first = connection.open(stream: 0, path: "/first", hasBody: false)
+        first.grant(100)
+        try eventually("the first answer") {
+            worker.loop.tick(wait: false)
+            return first.ended
+        }
+        // Its bytes are not written before the answer that nobody asked for is read.
+        let second = connection.open(stream: 1, path: "/second", hasBody: false)
+        second.grant(100)
+        isAsked.raise()
+        try eventually("the unasked answer is sent") { stale.withLock { $0 != nil } }
+        var wasClosed: Bool?
+        worker.willOpen = { wasClosed = stale.withLock { $0?.peerHasGone } }
+        try eventually("the second answer") {
+            worker.loop.tick(wait: false)
+            return second.ended
+        }
+        worker.willOpen = {}
+        #expect(wasClosed == true && origin.acceptedConnections == 2)
+        #expect(shared.limits.connections.now == 1 && shared.limits.requests.now == 0)
+        mailbox.post(.stop)
+        worker.run()
+    }
+
     @Test func aRequestOnAResetConnectionGoesOverAFreshOne() throws {
         let resets = Flag()
         let origin = try OriginServer { request, socket in
@@ -72,7 +116,8 @@ import WeirTestSupport
         let mailbox = Mailbox<WorkerMessage>()
         let worker = Worker(
             index: 0, mailbox: mailbox, serverName: ServerName("weir"), retired: RetiredSnapshots(notify: {}))
-        mailbox.post(.adopt(try Self.snapshot(port: origin.port), slots: [0], ticket: AdoptionTicket(workers: 1) {}))
+        let snapshot = MemoryServerConnection.snapshot(origin: origin.port)
+        mailbox.post(.adopt(snapshot, slots: [0], ticket: AdoptionTicket(workers: 1) {}))
         worker.loop.tick(wait: true)
         let connection = MemoryServerConnection(worker: worker)
         let first = connection.open(stream: 0, path: "/first", hasBody: false)

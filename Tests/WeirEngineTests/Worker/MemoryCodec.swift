@@ -60,6 +60,24 @@ final class MemoryServerConnection {
     static let highMark = 64 * 1024
     static let lowMark = 16 * 1024
 
+    /// A generation that sends every request to one port of this machine.
+    static func snapshot(
+        origin port: Int, _ shared: ClusterShared? = nil, configure: (inout ClusterSpec) -> Void = { _ in }
+    ) -> Snapshot {
+        guard let target = EndpointTarget("127.0.0.1") else { preconditionFailure("an address") }
+        var spec = ClusterSpec(name: "outbound|80||origin")
+        spec.endpoints = [ClusterSpec.Endpoint(target, port: UInt16(port))]
+        configure(&spec)
+        let route = RouteSpec(
+            conditions: [],
+            destinations: [RouteSpec.Destination(clusterID: 0, weight: 1, clusterName: spec.name)],
+            origin: RouteOrigin(resource: "VirtualService default/origin", file: "test", line: 1))
+        let host = ListenerPlan.Host(pattern: "*", plan: VirtualHostPlan(routes: [route]))
+        return Snapshot(
+            generation: 1, listeners: [ListenerPlan(port: 80, bind: nil, hosts: [host])],
+            clusters: [ClusterPlan(id: 0, spec: spec, shared: shared)], clusterCapacity: 1)
+    }
+
     let worker: Worker
     private(set) var streams: [Int: MemoryServerStream] = [:]
     var sent: [MemoryFrame] = []

@@ -56,6 +56,8 @@ final class H1Pool: BoundPool {
         // The stale one is closed next: its place is free, and needed where there is but one.
         host.upstreamCount -= 1
         defer { host.upstreamCount += 1 }
+        // Else the endpoint would see one more than it may for a moment.
+        if stale.permits.contains(.connection) { stale.closeSocket() }
         guard let fresh = open() else { return false }
         fresh.lease(to: holder)
         fresh.requestCount = 1
