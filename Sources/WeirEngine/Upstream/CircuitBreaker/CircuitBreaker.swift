@@ -236,7 +236,10 @@ final class CircuitBreaker {
 
     /// Another worker waits, and has seen that this one has a connection to spare.
     func connectionWanted() {
-        if counters.waiting.longest(besides: worker) != nil { _ = closeIdle() }
+        guard counters.waiting.longest(besides: worker) != nil, !closeIdle(), idle == 0 else { return }
+        // It is in use again, or went to another who asked: who waits has asked nobody else. This comes to an end, as no further
+        // connection begins to wait for a request while it is known that somebody waits.
+        if let holder = counters.waiting.holder(besides: worker) { host.askForConnection(of: self, worker: holder) }
     }
 
     /// The worker ends: whoever still waits is told.
