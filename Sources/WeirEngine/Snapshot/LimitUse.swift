@@ -14,14 +14,12 @@ extension ClusterPlan {
     package var limitUses: [LimitUse]? {
         guard let counters = shared?.limits, spec.limits.isActive else { return nil }
         let limits = spec.limits
-        let pending = counters.pending.now
-        let requests = counters.requests.now
-        let retries = limits.retries(beside: requests + pending)
+        let retries = limits.retries(beside: counters.requestsUnderWay)
         let counts = counters.overflows
         return [
             .of("connections", limits.connections, counters.connections.now, counts[.connection]),
-            .of("pending_requests", limits.pending, pending, counts[.pending]),
-            .of("requests", limits.requests, requests, counts[.request]),
+            .of("pending_requests", limits.pending, counters.pending.now, counts[.pending]),
+            .of("requests", limits.requests, counters.requests.now, counts[.request]),
             .of("retries", retries, counters.retries.now, counts[.retry]),
         ]
     }

@@ -119,6 +119,30 @@ import WeirTestSupport
         withExtendedLifetime(waiting) {}
     }
 
+    @Test(arguments: [1, 2, .max])
+    func aRequestThatWaitsForItsConnectionIsOneOfThoseUnderWay(connections: Int) throws {
+        let silent = try FullPort()
+        let shared = ClusterShared(workers: 1)
+        let gateway = try SteppedGateway(
+            origins: [silent.port], shared: shared,
+            configure: {
+                $0.limits.connections = connections
+                $0.limits.retryBudget = ClusterLimits.RetryBudget(percent: 100, least: 0)
+            })
+        var clients: [TestClient] = []
+        for count in 1...4 {
+            clients.append(try gateway.client())
+            try clients[count - 1].socket.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            try gateway.run(until: "it waits") { shared.limits.pending.now == count }
+            let plan = gateway.worker.currentCluster(0)?.takeUnretainedValue().plan
+            #expect(plan?.limitUses?.last?.limit == count)
+        }
+        gateway.advance(milliseconds: 10_000)
+        for index in clients.indices { #expect(try gateway.answer(&clients[index]).status == 503) }
+        #expect(shared.limits.requestsUnderWay == 0)
+        withExtendedLifetime(silent) {}
+    }
+
     @Test func withoutALimitNothingIsCounted() throws {
         let scene = try Scene { _ in }
         defer { scene.origin.stop() }

@@ -65,7 +65,7 @@ final class CircuitBreaker {
 
     /// Whether one request more may be tried again; it is until `retryOver`.
     func admitRetry() -> Bool {
-        let requests = limits.retryBudget == nil ? 0 : counters.requests.now + counters.pending.now
+        let requests = limits.retryBudget == nil ? 0 : counters.requestsUnderWay
         return take(counters.retries, upTo: limits.retries(beside: requests), .retry)
     }
 
@@ -189,6 +189,7 @@ final class CircuitBreaker {
         let stream = PendingStream(pool, self, sink: sink)
         counters.overflows.count(.connection)
         _ = Unmanaged.passRetained(stream)
+        counters.queued.add()
         queue.append(stream)
         pool.waiting.append(stream)
         if queue.count == 1 { announce() }
@@ -198,6 +199,7 @@ final class CircuitBreaker {
     /// A request waits no more; its permit to wait is the caller's.
     func take(_ stream: PendingStream) {
         queue.remove(stream)
+        counters.queued.give()
         stream.pool.waiting.remove(stream)
         // The caller may still be using what only this reference keeps alive.
         host.loop.releaseLater(stream)
