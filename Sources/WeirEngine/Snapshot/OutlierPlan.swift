@@ -56,7 +56,15 @@ struct OutlierPlan {
 
     /// How long an endpoint is out for the `times`-th time in a row.
     func ejectionMilliseconds(times: UInt64) -> UInt64 {
-        // No overflow: both are below 2^32 (a duration's milliseconds, and 2^16).
-        min(baseMilliseconds * times, longestMilliseconds)
+        // Times that a former plan has counted can be many for the base of this one.
+        let (product, overflows) = baseMilliseconds.multipliedReportingOverflow(by: times)
+        return overflows ? longestMilliseconds : min(product, longestMilliseconds)
+    }
+
+    /// Whether one time more is counted of an endpoint that was out so many times in a row.
+    ///
+    /// Times that change nothing any more are not, so that they are forgiven as soon.
+    func counts(after times: UInt64) -> Bool {
+        times == 0 || ejectionMilliseconds(times: times - 1) < longestMilliseconds
     }
 }

@@ -120,12 +120,13 @@ final class HealthCell: Sendable {
         // First the permit, then the endpoint: more than may be are never out.
         guard cluster.takeEjection() else { return }
         while known.isInService {
-            // Times that change nothing any more are not counted, so that they are forgiven as soon.
-            let counts = plan.baseMilliseconds * known.times < plan.longestMilliseconds + plan.baseMilliseconds
-            let out = known.out(at: now / 1_000_000, times: known.times + (counts ? 1 : 0))
+            let times = known.times + (plan.counts(after: known.times) ? 1 : 0)
+            let out = known.out(at: now / 1_000_000, times: times)
             let result = standing.compareExchange(
                 expected: known.word, desired: out.word, ordering: .acquiringAndReleasing)
             if result.exchanged {
+                // A reload after the permit may allow none: then nobody looks at those that are out any more.
+                guard cluster.allowsEjections else { return takeBack(out) }
                 _ = ejections(of: reason) { $0.wrappingAdd(1, ordering: .relaxed) }
                 return cluster.changed()
             }
@@ -133,6 +134,14 @@ final class HealthCell: Sendable {
         }
         // Another worker was first, or the address has left the cluster.
         cluster.giveEjection()
+    }
+
+    /// Undoes an ejection, unless the control thread has seen it and done so.
+    private func takeBack(_ out: Standing) {
+        let result = standing.compareExchange(expected: out.word, desired: 0, ordering: .acquiringAndReleasing)
+        guard result.exchanged else { return }
+        cluster.giveEjection()
+        cluster.changed()
     }
 
     // MARK: From the control thread
@@ -155,8 +164,9 @@ final class HealthCell: Sendable {
         Self.clear(serverErrors)
         Self.clear(gatewayErrors)
         Self.clear(localFailures)
-        // Nobody else changes it while it is out.
-        standing.store(known.back().word, ordering: .releasing)
+        // Nobody else changes it while it is out, but for the worker that has just taken it out and may not.
+        let result = standing.compareExchange(expected: known.word, desired: known.back().word, ordering: .releasing)
+        guard result.exchanged else { return }
         cluster.giveEjection()
         cluster.changed()
     }
@@ -193,6 +203,9 @@ final class ClusterHealth: Sendable {
     var refusedEjections: UInt64 { refused.load(ordering: .relaxed) }
 
     func allow(ejected most: Int) { mostEjected.store(most, ordering: .relaxed) }
+
+    /// Whether endpoints may be taken out at all.
+    var allowsEjections: Bool { mostEjected.load(ordering: .relaxed) > 0 }
 
     /// Whether one more endpoint may be taken out; it counts as out from now on.
     func takeEjection() -> Bool {

@@ -56,6 +56,14 @@ import Testing
         #expect(cells[0].isEjected && cells[0].ejections(.gatewayErrors) == 1)
     }
 
+    @Test func timesOfAFormerPlanAreNotTooManyForALongBase() {
+        var spec = OutlierSpec()
+        spec.baseEjectionMilliseconds = .max
+        let plan = OutlierPlan(spec)
+        #expect(plan.ejectionMilliseconds(times: 0xFFFF) == UInt64(Int.max))
+        #expect(plan.counts(after: 0) && plan.counts(after: 1) && !plan.counts(after: 0xFFFF))
+    }
+
     @Test func aLimitOfZeroIsNone() {
         let (_, cells, plan) = Self.table {
             $0.serverErrors = 0

@@ -80,6 +80,25 @@ import Testing
         #expect(table.intervalMilliseconds == nil)
     }
 
+    /// A worker may hold the permit for an ejection while a reload ends all of them.
+    @Test func whatAWorkerEjectsWhileDetectionEndsDoesNotStayOut() {
+        let tables = (0..<500).map { _ in HealthTable() }
+        let cells = tables.map { $0.adopt(Self.endpoints(1), Self.spec(), now: 0)[0] }
+        let round = Atomic(-1)
+        let worker = Thread.start(name: "worker") {
+            for index in cells.indices {
+                while round.load(ordering: .acquiring) < index {}
+                Self.eject(cells[index])
+            }
+        }
+        for index in tables.indices {
+            round.store(index, ordering: .releasing)
+            _ = tables[index].adopt(Self.endpoints(1), nil, now: 0)
+        }
+        pthread_join(worker, nil)
+        #expect(cells.allSatisfy { !$0.isEjected } && tables.allSatisfy { $0.ejectedCount == 0 })
+    }
+
     @Test func theSameAddressTwiceIsOneEndpoint() {
         let table = HealthTable()
         let cells = table.adopt(Self.endpoints(1) + Self.endpoints(1), Self.spec(percent: 50), now: 0)
