@@ -140,10 +140,14 @@ import Testing
         let isOver = Atomic(false)
         let clock = Atomic<UInt64>(1)
         let mostSeen = Atomic(0)
+        let sweeps = Atomic(0)
         let threads = (0..<4).map { seed in
             Thread.start(name: "worker") {
                 var random = FastRandom(seed: UInt64(seed))
-                for _ in 0..<100_000 {
+                var rounds = 0
+                // A sweeper that got no core would have put nothing back.
+                while rounds < 100_000 || sweeps.load(ordering: .relaxed) < 100 {
+                    rounds += 1
                     let cell = cells[Int(random.below(UInt32(count)))]
                     let now = clock.load(ordering: .relaxed)
                     switch random.below(8) {
@@ -158,11 +162,10 @@ import Testing
             }
         }
         let sweeper = Thread.start(name: "sweeper") {
-            var turn = 0
             while !isOver.load(ordering: .acquiring) {
                 let now = clock.wrappingAdd(10_000_000, ordering: .relaxed).newValue
                 table.sweep(now: now)
-                turn += 1
+                let turn = sweeps.wrappingAdd(1, ordering: .relaxed).newValue
                 // The last four come and go.
                 if turn % 8 == 0 { _ = table.adopt(Self.endpoints(turn % 16 == 0 ? count : 12), spec, now: now) }
             }
