@@ -36,7 +36,13 @@ final class RestartLoad: Sendable {
         var open: TestClient?
         while !state.withLock({ $0.isDone }) {
             var client = if let open { open } else { try TestClient(port: port) }
-            let answer = try client.request("GET", "/asked")
+            let answer: TestMessage
+            do {
+                answer = try client.request("GET", "/asked")
+            } catch {
+                let kind = open == nil ? "a new connection" : "one that had answers before"
+                throw TestSocketError(description: "\(error), on \(kind), from port \(client.socket.localPort)")
+            }
             guard answer.status == 200, answer.text == "/asked" else {
                 throw TestSocketError(description: "answered \(answer.startLine): \(answer.text)")
             }

@@ -13,12 +13,7 @@ final class GatewayFixture: Sendable {
     static let mostWorkers = 8
 
     /// A loopback port nobody listens on at this moment.
-    static func freePort() throws -> Int {
-        guard let address = SocketAddress(numericHost: "127.0.0.1", port: 0) else { preconditionFailure("an address") }
-        let socket = try Socket.listen(address, shared: false)
-        defer { Socket.close(socket) }
-        return Int(Socket.localAddress(socket).port)
-    }
+    static func freePort() throws -> Int { try TestPort.free() }
 
     convenience init(
         origins: [Int], workers: Int = 1, hash: [HashPolicy] = [], shared: ClusterShared? = nil,
