@@ -33,6 +33,19 @@ import WeirTestSupport
         return "POST / HTTP/1.1\r\nHost: example.com\r\n\(length)\(lines)\r\n\(body ?? "")"
     }
 
+    /// What the client takes to send its body is not the upstream's.
+    @Test func theUpstreamsTimeBeginsOnceTheRequestIsWhole() throws {
+        let origin = try OriginServer(name: "a")
+        defer { origin.stop() }
+        let gateway = try SteppedGateway(origins: [origin.port])
+        var client = try gateway.client()
+        try client.socket.send("POST /a HTTP/1.1\r\nHost: example.com\r\nContent-Length: 4\r\n\r\nab")
+        try gateway.run(until: "the request is on its way") { origin.acceptedConnections == 1 }
+        gateway.advance(milliseconds: 600)
+        try client.socket.send("cd")
+        #expect(try gateway.answer(&client)["x-envoy-upstream-service-time"] == "0")
+    }
+
     @Test func anAnswerThatDoesNotBeginInTimeIs504() throws {
         let silent = try Silent()
         let gateway = try SteppedGateway(origins: [silent.server.port], routing: Self.fiveSeconds)
